@@ -1,0 +1,27 @@
+//! The values of eadem: what is built, in which surroundings, and what came of it.
+//!
+//! *Power*: none. *May import*: no other floor. *Never*: reads or writes a file, a socket, a clock,
+//! the environment or a terminal.
+
+mod digest;
+mod engine;
+mod event;
+mod name;
+mod path;
+mod plan;
+mod round;
+mod setting;
+
+pub use digest::{Digest, DigestError, DigestWriter};
+pub use engine::{Cancel, Ending, Engine, EngineError, Inputs, Outcome, OutputSink, Skipped, Usage, Watch};
+pub use event::{Event, Phase};
+pub use name::{Name, NameError};
+pub use path::{PathError, RoomPath, TreePath};
+pub use plan::{Architecture, Input, Limits, Output, Plan, Root, Text};
+pub use round::{Room, RoomInput, RoomOutput, Round};
+pub use setting::{DirectoryOrder, Processors, Roots, Setting, User};
+
+/// The one JSON form of a value: no spaces, fields in declared order, maps in byte order.
+pub(crate) fn canonical_json(value: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("values of the model have only text keys and finite numbers")
+}

@@ -1,0 +1,189 @@
+//! What differs between rounds on purpose.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, RoomPath, Root};
+
+/// Where a round puts the roots.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roots {
+    /// See [`Root::Source`].
+    pub source: RoomPath,
+    /// See [`Root::Cargo`].
+    pub cargo: RoomPath,
+    /// See [`Root::Target`].
+    pub target: RoomPath,
+}
+
+/// Who the build believes to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Login name, also `USER` and `LOGNAME`.
+    pub name: String,
+    /// User id as the build sees it.
+    pub uid: u32,
+    /// Group id as the build sees it.
+    pub gid: u32,
+    /// `HOME`; see [`Root::Home`].
+    pub home: RoomPath,
+}
+
+/// How many processors the build may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Processors {
+    /// All that eadem itself may use.
+    All,
+    /// One fewer than all, but at least one.
+    OneFewer,
+}
+
+/// In which order the read-only inputs list their entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DirectoryOrder {
+    /// As the store's file system has it.
+    AsStored,
+    /// Shuffled by this seed, on a file system in memory.
+    Shuffled(u64),
+}
+
+/// The values of a round's variations.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    /// Build paths.
+    pub roots: Roots,
+    /// Host name.
+    pub hostname: String,
+    /// User name, ids and home.
+    pub user: User,
+    /// File mode creation mask.
+    pub umask: u32,
+    /// `LC_ALL` and `LANG`.
+    pub locale: String,
+    /// `TZ`.
+    pub timezone: String,
+    /// Variables that mean nothing.
+    pub noise: BTreeMap<String, String>,
+    /// Processors.
+    pub processors: Processors,
+    /// Order of directory entries.
+    pub order: DirectoryOrder,
+}
+
+impl Setting {
+    /// The setting of `eadem build` and of every first round.
+    pub fn baseline() -> Self {
+        Self {
+            roots: Roots {
+                source: room_path("/build/src"),
+                cargo: room_path("/build/cargo"),
+                target: room_path("/build/target"),
+            },
+            hostname: "eadem".to_owned(),
+            user: User { name: "builder".to_owned(), uid: 1000, gid: 1000, home: room_path("/home/builder") },
+            umask: 0o022,
+            locale: "C.UTF-8".to_owned(),
+            timezone: "UTC".to_owned(),
+            noise: BTreeMap::new(),
+            processors: Processors::All,
+            order: DirectoryOrder::AsStored,
+        }
+    }
+
+    /// A setting that differs from the baseline in everything; the same `seed` gives the same values.
+    ///
+    /// The values are improbable on purpose, so that they can be searched for in outputs. The
+    /// source's path keeps the length of the baseline's, the others are longer: some faults show
+    /// with one kind only.
+    pub fn varied(seed: &Digest) -> Self {
+        let word = Words { hex: seed.hex() };
+        Self {
+            roots: Roots {
+                source: room_path(&format!("/{}/src", word.letters(0, 5))),
+                cargo: room_path(&format!("/b{}/{}/cargo", word.letters(5, 9), word.letters(14, 6))),
+                target: room_path(&format!("/b{}/{}/target", word.letters(20, 11), word.letters(31, 4))),
+            },
+            hostname: format!("h{}", word.letters(35, 9)),
+            user: User {
+                name: format!("u{}", word.letters(44, 7)),
+                uid: 2000 + u32::from(seed.bytes()[0]),
+                gid: 3000 + u32::from(seed.bytes()[1]),
+                home: room_path(&format!("/home/{}", word.letters(48, 12))),
+            },
+            umask: 0o077,
+            locale: "C".to_owned(),
+            timezone: "<+1245>-12:45".to_owned(),
+            noise: BTreeMap::from([("EADEM_NOISE".to_owned(), word.letters(0, 40))]),
+            processors: Processors::OneFewer,
+            order: DirectoryOrder::Shuffled(u64::from_be_bytes(
+                seed.bytes()[8..16].try_into().expect("eight bytes"),
+            )),
+        }
+    }
+
+    /// Where this setting puts a root.
+    pub fn place(&self, root: Root) -> &RoomPath {
+        match root {
+            Root::Source => &self.roots.source,
+            Root::Cargo => &self.roots.cargo,
+            Root::Target => &self.roots.target,
+            Root::Home => &self.user.home,
+        }
+    }
+}
+
+fn room_path(text: &str) -> RoomPath {
+    text.parse().expect("built from clean parts")
+}
+
+/// Letters drawn from a digest.
+struct Words {
+    hex: String,
+}
+
+impl Words {
+    /// `n` letters from position `at`; hex digits are shifted to letters so that no word is a number.
+    fn letters(&self, at: usize, n: usize) -> String {
+        let digits = self.hex.bytes().cycle().skip(at).take(n);
+        digits
+            .map(|digit| char::from(if digit.is_ascii_digit() { digit - b'0' + b'k' } else { digit }))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_varied_setting_differs_in_every_field() {
+        let (base, other) = (Setting::baseline(), Setting::varied(&Digest::of(b"x")));
+        assert_ne!(base.roots.source, other.roots.source);
+        assert_ne!(base.roots.cargo, other.roots.cargo);
+        assert_ne!(base.roots.target, other.roots.target);
+        assert_ne!(base.hostname, other.hostname);
+        assert_ne!(base.user.name, other.user.name);
+        assert_ne!(base.user.uid, other.user.uid);
+        assert_ne!(base.user.gid, other.user.gid);
+        assert_ne!(base.user.home, other.user.home);
+        assert_ne!(base.umask, other.umask);
+        assert_ne!(base.locale, other.locale);
+        assert_ne!(base.timezone, other.timezone);
+        assert_ne!(base.noise, other.noise);
+        assert_ne!(base.processors, other.processors);
+        assert_ne!(base.order, other.order);
+    }
+
+    #[test]
+    fn one_path_keeps_its_length_and_the_others_do_not() {
+        for seed in [b"a", b"b", b"c"] {
+            let (base, other) = (Setting::baseline(), Setting::varied(&Digest::of(seed)));
+            assert_eq!(base.roots.source.as_str().len(), other.roots.source.as_str().len());
+            assert!(base.roots.cargo.as_str().len() < other.roots.cargo.as_str().len());
+            assert!(base.roots.target.as_str().len() < other.roots.target.as_str().len());
+        }
+    }
+}
