@@ -64,6 +64,11 @@ pub struct Watch<'a> {
 pub struct Cancel(AtomicBool);
 
 impl Cancel {
+    /// A flag that asks for nothing yet.
+    pub const fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
     /// Asks for an early end.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::SeqCst);

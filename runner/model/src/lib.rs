@@ -3,23 +3,40 @@
 //! *Power*: none. *May import*: no other floor. *Never*: reads or writes a file, a socket, a clock,
 //! the environment or a terminal.
 
+mod at;
 mod digest;
+pub mod document;
 mod engine;
 mod event;
+mod fetch;
+mod image;
 mod name;
 mod path;
 mod plan;
+mod recipe;
+mod recipe_lock;
+mod record;
 mod round;
 mod setting;
+mod tree;
+mod verdict;
 
+pub use at::{At, AtError};
 pub use digest::{Digest, DigestError, DigestWriter};
 pub use engine::{Cancel, Ending, Engine, EngineError, Inputs, Outcome, OutputSink, Skipped, Usage, Watch};
 pub use event::{Event, Phase};
+pub use fetch::{Attempt, CrateRelease, Fault, FetchError, Fetcher, Origin, Want};
+pub use image::{DebianSpec, Image, ImageLock, Keyring, LockedPackage, LockedResult};
 pub use name::{Name, NameError};
 pub use path::{PathError, RoomPath, TreePath};
 pub use plan::{Architecture, Input, Limits, Output, Plan, Root, Text};
+pub use recipe::{CargoSpec, DEFAULT_EPOCH, LimitsSpec, Recipe, SourceSpec};
+pub use recipe_lock::{LockedImage, LockedSource, RecipeLock};
+pub use record::{Record, RoundRecord, RunId};
 pub use round::{Room, RoomInput, RoomOutput, Round};
 pub use setting::{DirectoryOrder, Processors, Roots, Setting, User};
+pub use tree::{Difference, Entry, Tree};
+pub use verdict::Verdict;
 
 /// The one JSON form of a value: no spaces, fields in declared order, maps in byte order.
 pub(crate) fn canonical_json(value: &impl serde::Serialize) -> Vec<u8> {

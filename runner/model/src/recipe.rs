@@ -1,0 +1,291 @@
+//! `recipes/NAME.yaml`: what to build.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, Limits, Name, TreePath, document::Version1};
+
+/// Seconds since 1970 that stand for "now" in outputs unless a recipe says otherwise: 1980-01-01,
+/// the first day that zip archives can hold.
+pub const DEFAULT_EPOCH: u64 = 315_532_800;
+
+/// What to build, from which sources, in which image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Format version.
+    pub eadem: Version1,
+    /// The recipe's name, also its file's.
+    pub name: Name,
+    /// The image to build in, `images/NAME.yaml`.
+    pub image: Name,
+    /// Where the sources come from.
+    pub source: SourceSpec,
+    /// How cargo is called.
+    #[serde(default)]
+    pub cargo: CargoSpec,
+    /// What the build must leave; `bin/NAME` is the program NAME.
+    #[serde(deserialize_with = "at_least_one")]
+    pub outputs: Vec<TreePath>,
+    /// More environment.
+    #[serde(default, deserialize_with = "crate::document::unique_map")]
+    pub env: BTreeMap<String, String>,
+    /// Seconds since 1970 that stand for "now" in outputs.
+    #[serde(default = "default_epoch")]
+    pub epoch: u64,
+    /// What a build may use up.
+    #[serde(default)]
+    pub limits: LimitsSpec,
+}
+
+impl Recipe {
+    /// The digest of the recipe's meaning: comments, order of keys and spelled-out defaults do not count.
+    pub fn meaning(&self) -> Digest {
+        Digest::of(&crate::canonical_json(self))
+    }
+}
+
+fn default_epoch() -> u64 {
+    DEFAULT_EPOCH
+}
+
+fn at_least_one<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<TreePath>, D::Error> {
+    let outputs = Vec::<TreePath>::deserialize(deserializer)?;
+    if outputs.is_empty() {
+        return Err(serde::de::Error::custom("a recipe needs at least one output"));
+    }
+    Ok(outputs)
+}
+
+/// Where a recipe's sources come from; exactly one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "SourceKeys", into = "SourceKeys")]
+pub enum SourceSpec {
+    /// A published crate of the public registry.
+    Crate {
+        /// The crate's name.
+        name: String,
+        /// The exact version.
+        version: semver::Version,
+    },
+    /// An archive by its address and content.
+    Archive {
+        /// Where it is published.
+        url: String,
+        /// Its content.
+        sha256: Digest,
+        /// How many leading directories are dropped from its names.
+        strip: u32,
+    },
+    /// A directory beside the recipe, recorded as local.
+    Directory {
+        /// Relative to the project's root.
+        path: String,
+    },
+}
+
+/// The keys of `source:` as they are written.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceKeys {
+    #[serde(rename = "crate", skip_serializing_if = "Option::is_none")]
+    krate: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<semver::Version>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archive: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strip: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dir: Option<String>,
+}
+
+impl TryFrom<SourceKeys> for SourceSpec {
+    type Error = String;
+
+    fn try_from(keys: SourceKeys) -> Result<Self, String> {
+        match keys {
+            SourceKeys {
+                krate: Some(name),
+                version: Some(version),
+                archive: None,
+                sha256: None,
+                strip: None,
+                dir: None,
+            } => {
+                crate_name(&name)?;
+                Ok(Self::Crate { name, version })
+            }
+            SourceKeys {
+                krate: None,
+                version: None,
+                archive: Some(url),
+                sha256: Some(hex),
+                strip,
+                dir: None,
+            } => {
+                let sha256 = Digest::from_hex(&hex).map_err(|error| error.to_string())?;
+                Ok(Self::Archive { url, sha256, strip: strip.unwrap_or(1) })
+            }
+            SourceKeys {
+                krate: None,
+                version: None,
+                archive: None,
+                sha256: None,
+                strip: None,
+                dir: Some(path),
+            } => Ok(Self::Directory { path }),
+            _ => {
+                Err("a source is one of `{crate, version}`, `{archive, sha256, strip}` and `{dir}`"
+                    .to_owned())
+            }
+        }
+    }
+}
+
+/// Names of crates become file names and parts of addresses.
+fn crate_name(name: &str) -> Result<(), String> {
+    let good = !name.is_empty()
+        && name.len() <= 64
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if good { Ok(()) } else { Err(format!("`{name}` is not the name of a crate")) }
+}
+
+impl From<SourceSpec> for SourceKeys {
+    fn from(spec: SourceSpec) -> Self {
+        match spec {
+            SourceSpec::Crate { name, version } => {
+                Self { krate: Some(name), version: Some(version), ..Self::default() }
+            }
+            SourceSpec::Archive { url, sha256, strip } => {
+                Self { archive: Some(url), sha256: Some(sha256.hex()), strip: Some(strip), ..Self::default() }
+            }
+            SourceSpec::Directory { path } => Self { dir: Some(path), ..Self::default() },
+        }
+    }
+}
+
+/// How cargo is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct CargoSpec {
+    /// The profile; `release` unless said.
+    pub profile: Name,
+    /// The package of a workspace; all default members unless said.
+    pub package: Option<String>,
+    /// The programs; all unless said.
+    pub bins: Vec<String>,
+    /// More features.
+    pub features: Vec<String>,
+    /// Whether the default features are on.
+    pub default_features: bool,
+}
+
+impl Default for CargoSpec {
+    fn default() -> Self {
+        Self {
+            profile: "release".parse().expect("a name"),
+            package: None,
+            bins: Vec::new(),
+            features: Vec::new(),
+            default_features: true,
+        }
+    }
+}
+
+/// What a build may use up, as a recipe says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct LimitsSpec {
+    /// Seconds of wall time.
+    pub wall_seconds: u64,
+}
+
+impl Default for LimitsSpec {
+    fn default() -> Self {
+        Self { wall_seconds: Limits::default().wall_seconds }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::parse;
+
+    const HEXYL: &str = "\
+eadem: 1
+name: hexyl
+image: rust-trixie
+source: {crate: hexyl, version: 0.16.0}
+cargo: {profile: release, bins: [hexyl]}
+outputs: [bin/hexyl]
+";
+
+    fn fault(text: &str) -> crate::document::DocumentError {
+        parse::<Recipe>("recipes/x.yaml", text).expect_err("the recipe is bad")
+    }
+
+    #[test]
+    fn the_meaning_of_a_recipe_is_stable() {
+        let recipe: Recipe = parse("recipes/hexyl.yaml", HEXYL).expect("a good recipe");
+        assert_eq!(
+            recipe.meaning().to_string(),
+            "sha256:d47911d96372166d8adc3fe6add7043fb00dc07cc9fc5b0fd1d251d1454f3884"
+        );
+    }
+
+    #[test]
+    fn comments_order_and_written_defaults_do_not_change_the_meaning() {
+        let other = "# said otherwise\noutputs: [bin/hexyl]\nname: hexyl\nepoch: 315532800\nimage: rust-trixie\n\
+                     source: {version: 0.16.0, crate: hexyl}\ncargo: {bins: [hexyl]}\neadem: 1\n";
+        let (one, two): (Recipe, Recipe) =
+            (parse("a", HEXYL).expect("a good recipe"), parse("b", other).expect("a good recipe"));
+        assert_eq!(one.meaning(), two.meaning());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_place_and_a_suggestion() {
+        let error = fault(&HEXYL.replace("outputs:", "outptus:"));
+        assert_eq!((error.line, error.column), (6, 1));
+        assert_eq!(error.text, "outptus: [bin/hexyl]");
+        assert_eq!(error.suggestion.as_deref(), Some("outputs"));
+    }
+
+    #[test]
+    fn a_duplicate_key_is_refused() {
+        let error = fault(&format!("{HEXYL}name: other\n"));
+        assert!(error.message.contains("duplicate"), "{error}");
+        let error = fault(&format!("{HEXYL}env:\n  A: b\n  A: c\n"));
+        assert!(error.message.contains("duplicate"), "{error}");
+        assert!(error.line >= 7, "{error}");
+    }
+
+    #[test]
+    fn a_wrong_type_is_refused_with_its_place() {
+        let error = fault(&HEXYL.replace("outputs: [bin/hexyl]", "outputs: bin/hexyl"));
+        assert_eq!(error.line, 6, "{error}");
+        let error = fault(&HEXYL.replace("version: 0.16.0", "version: [1]"));
+        assert_eq!(error.line, 4, "{error}");
+    }
+
+    #[test]
+    fn a_source_of_two_kinds_is_refused() {
+        let error = fault(&HEXYL.replace("crate: hexyl, ", "crate: hexyl, dir: ., "));
+        assert!(error.message.contains("a source is one of"), "{error}");
+    }
+
+    #[test]
+    fn outputs_out_of_the_tree_are_refused() {
+        let error = fault(&HEXYL.replace("[bin/hexyl]", "[../hexyl]"));
+        assert!(error.message.contains("`..`"), "{error}");
+    }
+
+    #[test]
+    fn a_version_from_the_future_is_refused() {
+        let error = fault(&HEXYL.replace("eadem: 1", "eadem: 2"));
+        assert!(error.message.contains("version 2"), "{error}");
+    }
+}

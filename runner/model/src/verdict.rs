@@ -1,0 +1,37 @@
+//! What `verify` says.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The outcome of a verification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// All rounds left the same bytes.
+    Reproducible,
+    /// The rounds left different bytes.
+    Differs,
+    /// The build itself failed in one of the rounds.
+    BuildFailed,
+    /// The machine, the network or eadem failed.
+    Inconclusive,
+}
+
+impl Verdict {
+    /// The word that is printed.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reproducible => "reproducible",
+            Self::Differs => "differs",
+            Self::BuildFailed => "build-failed",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
