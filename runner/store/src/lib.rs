@@ -1,1 +1,30 @@
-//! Placeholder.
+//! eadem's disk: blobs by digest, unpacked layers, trees, records, logs and locks.
+//!
+//! The store is an OCI image layout, so that other tools can read its images where they lie.
+//!
+//! *Power*: disk, below the store's own directory. *May import*: model. *Never*: the network, a
+//! process, a terminal; takes bytes without their digest.
+
+mod blob;
+mod compress;
+mod error;
+mod image;
+pub mod layer;
+mod lock;
+mod log;
+mod record;
+mod store;
+mod temporary;
+mod tree;
+mod unpack;
+
+pub use blob::BlobWriter;
+pub use compress::StoredLayer;
+pub use error::StoreError;
+pub use image::ImageEntry;
+pub use layer::{Content, Layer, LayerError, Node, NodeKind};
+pub use lock::WorkLock;
+pub use log::LogWriter;
+pub use store::Store;
+pub use tree::TreeWriter;
+pub use unpack::UnpackError;

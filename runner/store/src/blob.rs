@@ -1,0 +1,141 @@
+//! Blobs: files named by the digest of their bytes.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use eadem_model::{At, AtError, Digest, DigestWriter};
+
+use crate::{StoreError, store::Store, temporary::Unnamed};
+
+impl Store {
+    fn blob_path(&self, digest: &Digest) -> PathBuf {
+        self.blobs_dir().join(digest.hex())
+    }
+
+    /// Whether a blob is there.
+    pub fn has_blob(&self, digest: &Digest) -> bool {
+        self.blob_path(digest).is_file()
+    }
+
+    /// Opens a blob for reading.
+    pub fn open_blob(&self, digest: &Digest) -> Result<File, StoreError> {
+        let path = self.blob_path(digest);
+        match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(StoreError::Missing(*digest)),
+            other => Ok(other.at(&path)?),
+        }
+    }
+
+    /// Reads a small blob whole and checks it against its name.
+    pub fn read_blob(&self, digest: &Digest) -> Result<Vec<u8>, StoreError> {
+        let path = self.blob_path(digest);
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(StoreError::Missing(*digest));
+            }
+            other => other.at(&path)?,
+        };
+        let found = Digest::of(&bytes);
+        if found != *digest {
+            return Err(StoreError::Damaged { path, why: format!("it holds {found}") });
+        }
+        Ok(bytes)
+    }
+
+    /// Starts a blob whose digest is not known yet.
+    pub fn blob_writer(&self) -> Result<BlobWriter, StoreError> {
+        let file = Unnamed::create_in(&self.blobs_dir())?;
+        let handle = file.file().try_clone().at(self.blobs_dir())?;
+        Ok(BlobWriter { file, out: DigestWriter::new(handle), dir: self.blobs_dir() })
+    }
+
+    /// Stores bytes that are in memory.
+    pub fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        let mut writer = self.blob_writer()?;
+        writer.write_all(bytes).map_err(|error| writer.fault(error))?;
+        Ok(writer.finish()?.0)
+    }
+}
+
+/// A blob on its way into the store: nothing is there until it is finished.
+pub struct BlobWriter {
+    file: Unnamed,
+    out: DigestWriter<File>,
+    dir: PathBuf,
+}
+
+impl BlobWriter {
+    /// Names the blob by what was written, and gives its digest and length.
+    pub fn finish(self) -> Result<(Digest, u64), StoreError> {
+        let (digest, size, _) = self.out.finish();
+        self.file.name(&self.dir.join(digest.hex()))?;
+        Ok((digest, size))
+    }
+
+    /// Names the blob if it is the expected one, and gives its length.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongDigest`] if it is another; then nothing enters the store.
+    pub fn finish_as(self, expected: &Digest) -> Result<u64, StoreError> {
+        let (found, size, _) = self.out.finish();
+        if found != *expected {
+            return Err(StoreError::WrongDigest { wanted: *expected, found });
+        }
+        self.file.name(&self.dir.join(found.hex()))?;
+        Ok(size)
+    }
+
+    /// Says where a failed write was going.
+    pub fn fault(&self, error: io::Error) -> StoreError {
+        AtError { path: self.dir.clone(), source: error }.into()
+    }
+}
+
+impl Write for BlobWriter {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.out.write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_with_another_digest_does_not_enter() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(dir.path()).expect("a store");
+        let mut writer = store.blob_writer().expect("a writer");
+        writer.write_all(b"abc").expect("written");
+        let error = writer.finish_as(&Digest::of(b"abd")).expect_err("another digest");
+        assert!(matches!(error, StoreError::WrongDigest { found, .. } if found == Digest::of(b"abc")));
+        assert_eq!(fs::read_dir(store.blobs_dir()).expect("listed").count(), 0);
+    }
+
+    #[test]
+    fn a_blob_may_be_stored_twice() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(dir.path()).expect("a store");
+        let digest = store.put_blob(b"abc").expect("stored");
+        assert_eq!(store.put_blob(b"abc").expect("stored"), digest);
+        assert_eq!(store.read_blob(&digest).expect("there"), b"abc");
+    }
+
+    #[test]
+    fn a_damaged_blob_is_not_read() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(dir.path()).expect("a store");
+        let digest = store.put_blob(b"abc").expect("stored");
+        let path = store.blob_path(&digest);
+        fs::remove_file(&path).expect("removed");
+        fs::write(&path, b"abd").expect("written");
+        assert!(matches!(store.read_blob(&digest), Err(StoreError::Damaged { .. })));
+    }
+}

@@ -1,0 +1,234 @@
+//! The store's directory: what lies where.
+
+use std::{
+    fs::{self, File, Permissions},
+    io::{self, Write},
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use eadem_model::{At, AtError, Digest, DigestWriter};
+
+use crate::{
+    Layer, StoreError, temporary,
+    temporary::TemporaryDir,
+    unpack::{self, UnpackError},
+};
+
+/// Everything that eadem keeps on disk.
+#[derive(Debug)]
+pub struct Store {
+    dir: PathBuf,
+    layer_owner: Option<(u32, u32)>,
+    _in_use: File,
+}
+
+const DIRS: [&str; 8] = ["blobs", "blobs/sha256", "unpacked", "records", "logs", "rooms", "tmp", "locks"];
+
+const OCI_LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
+
+impl Store {
+    /// Opens the store in `dir`, makes it if it is new, and removes what killed eadems left in it.
+    ///
+    /// # Errors
+    /// [`StoreError::Owner`] if it is another user's: one owner per store.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        fs::create_dir_all(dir).at(dir)?;
+        check_owner(dir)?;
+        fs::set_permissions(dir, Permissions::from_mode(0o700)).at(dir)?;
+        for name in DIRS {
+            let path = dir.join(name);
+            make_dir(&path)?;
+        }
+        write_once(&dir.join("oci-layout"), OCI_LAYOUT.as_bytes())?;
+        temporary::sweep(&dir.join("tmp"))?;
+        Ok(Self { dir: dir.to_owned(), layer_owner: None, _in_use: mark_in_use(dir)? })
+    }
+
+    /// Lays layers out as this user's and group's; for stores of root, whose rooms run as another.
+    #[must_use]
+    pub fn with_layer_owner(mut self, owner: Option<(u32, u32)>) -> Self {
+        self.layer_owner = owner;
+        self
+    }
+
+    /// The store's own directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where the native engine makes its rooms.
+    pub fn rooms_dir(&self) -> PathBuf {
+        self.dir.join("rooms")
+    }
+
+    pub(crate) fn blobs_dir(&self) -> PathBuf {
+        self.dir.join("blobs/sha256")
+    }
+
+    pub(crate) fn tmp_dir(&self) -> PathBuf {
+        self.dir.join("tmp")
+    }
+
+    /// A file without a name, readable and writable, gone when it is closed.
+    pub fn scratch_file(&self) -> Result<File, StoreError> {
+        Ok(tempfile::tempfile_in(self.tmp_dir()).at(self.tmp_dir())?)
+    }
+
+    /// Whether a layer is laid out as a directory.
+    pub fn has_layer(&self, diff_id: &Digest) -> bool {
+        self.layer_dir(diff_id).is_dir()
+    }
+
+    /// The directory that a layer is laid out in.
+    pub fn layer_dir(&self, diff_id: &Digest) -> PathBuf {
+        self.dir.join("unpacked").join(diff_id.hex())
+    }
+
+    /// Lays a layer out from its uncompressed tar, which must have the digest `diff_id`.
+    pub fn unpack_layer(&self, diff_id: &Digest, tar: &mut dyn io::Read) -> Result<(), StoreError> {
+        let mut tar = DigestReader { inner: tar, hash: DigestWriter::new(io::sink()) };
+        self.place_layer(diff_id, |dir, owner| {
+            unpack::unpack(&mut tar, dir, owner).map_err(|source| unpack_fault(diff_id, source))?;
+            io::copy(&mut tar, &mut io::sink()).map_err(StoreError::Layer)?;
+            let found = tar.hash.finish().0;
+            if found == *diff_id { Ok(()) } else { Err(StoreError::WrongDigest { wanted: *diff_id, found }) }
+        })
+    }
+
+    /// Lays a layer out from its entries and gives the digest of its canonical tar; keeps no blob.
+    pub fn lay_out(&self, mut layer: Layer) -> Result<Digest, StoreError> {
+        layer.complete()?;
+        let diff_id = layer.diff_id().map_err(StoreError::Layer)?;
+        if !self.has_layer(&diff_id) {
+            self.place_layer(&diff_id, |dir, owner| {
+                unpack::lay_out(&layer, dir, owner).map_err(|source| unpack_fault(&diff_id, source))
+            })?;
+        }
+        Ok(diff_id)
+    }
+
+    /// Fills a directory, makes it durable and gives it its place; half a layer never has a place.
+    fn place_layer(
+        &self,
+        diff_id: &Digest,
+        fill: impl FnOnce(&Path, Option<(u32, u32)>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let dir = TemporaryDir::create_in(&self.tmp_dir())?;
+        fill(dir.path(), self.layer_owner)?;
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).at(dir.path())?;
+        if let Some((uid, gid)) = self.layer_owner {
+            std::os::unix::fs::chown(dir.path(), Some(uid), Some(gid)).at(dir.path())?;
+        }
+        rustix::fs::syncfs(File::open(dir.path()).at(dir.path())?).at(dir.path())?;
+        Ok(dir.name(&self.layer_dir(diff_id))?)
+    }
+}
+
+fn unpack_fault(layer: &Digest, source: UnpackError) -> StoreError {
+    StoreError::Unpack { layer: *layer, source }
+}
+
+/// Hashes what is read through it.
+struct DigestReader<'a> {
+    inner: &'a mut dyn io::Read,
+    hash: DigestWriter<io::Sink>,
+}
+
+impl io::Read for DigestReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.hash.write_all(&buffer[..n])?;
+        Ok(n)
+    }
+}
+
+fn check_owner(dir: &Path) -> Result<(), StoreError> {
+    let owner = fs::metadata(dir).at(dir)?.uid();
+    let me = rustix::process::geteuid().as_raw();
+    if owner == me { Ok(()) } else { Err(StoreError::Owner { dir: dir.to_owned(), owner, me }) }
+}
+
+fn make_dir(path: &Path) -> Result<(), AtError> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other.at(path),
+    }
+}
+
+/// Writes a file that never changes.
+fn write_once(path: &Path, content: &[u8]) -> Result<(), AtError> {
+    if path.exists() { Ok(()) } else { replace(path, content) }
+}
+
+/// Puts a whole new file at `path`; a reader sees the old one or the new one.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), AtError> {
+    let dir = path.parent().expect("files of the store lie in a directory");
+    let mut file = tempfile::NamedTempFile::new_in(dir).at(dir)?;
+    file.write_all(content).at(path)?;
+    file.as_file().sync_all().at(path)?;
+    file.persist(path).map_err(|error| error.error).at(path)?;
+    File::open(dir).at(dir)?.sync_all().at(dir)
+}
+
+/// Says that the store is in use, for as long as the file is open.
+fn mark_in_use(dir: &Path) -> Result<File, AtError> {
+    let path = dir.join("locks/store");
+    let file = File::options().create(true).append(true).open(&path).at(&path)?;
+    file.lock_shared().at(&path)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Node;
+
+    fn layer() -> Layer {
+        let mut layer = Layer::new();
+        layer.add("src/a".parse().expect("clean"), Node::file("a", 1)).expect("new");
+        layer
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let entries = fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("an entry"));
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.retain(|name| name != ".gate");
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_layer_that_is_laid_out_can_be_read_and_leaves_nothing_temporary() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(dir.path()).expect("a store");
+        let diff_id = store.lay_out(layer()).expect("laid out");
+        assert_eq!(fs::read(store.layer_dir(&diff_id).join("src/a")).expect("there"), b"a");
+        assert_eq!(store.lay_out(layer()).expect("again"), diff_id);
+        assert!(names(&store.tmp_dir()).is_empty());
+    }
+
+    #[test]
+    fn a_tar_with_another_digest_is_not_laid_out() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(dir.path()).expect("a store");
+        let mut tar = Vec::new();
+        layer().write(&mut tar).expect("memory");
+        let wrong = Digest::of(b"another");
+        let error = store.unpack_layer(&wrong, &mut &tar[..]).expect_err("another digest");
+        assert!(matches!(error, StoreError::WrongDigest { .. }));
+        assert!(!store.has_layer(&wrong));
+        store.unpack_layer(&Digest::of(&tar), &mut &tar[..]).expect("the right digest");
+        assert!(store.has_layer(&Digest::of(&tar)));
+        assert!(names(&store.tmp_dir()).is_empty());
+    }
+
+    #[test]
+    fn a_store_holds_what_the_house_says() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        drop(Store::open(dir.path()).expect("a store"));
+        let expected = ["blobs", "locks", "logs", "oci-layout", "records", "rooms", "tmp", "unpacked"];
+        assert_eq!(names(dir.path()), expected);
+    }
+}
