@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The network of eadem: brings crates, distribution packages and files into the store, verified.
+//!
+//! *Power*: network. *May import*: model, store. *Never*: lets bytes into the store without the
+//! digest that they must have; runs a program; writes a byte of a lock or a plan.
+
+mod apt;
+mod batch;
+mod client;
+mod download;
+mod job;
+mod network;
+mod options;
+mod patience;
+mod place;
+mod progress;
+mod registry;
+mod shown;
+mod trouble;
+
+pub use apt::apt_mirrors;
+pub use network::{Network, NetworkError};
+pub use options::{NetworkOptions, Proxy, SNAPSHOT_ARCHIVE};
