@@ -270,10 +270,12 @@ impl Place {
             let (path, target) = link?;
             self.link(&mut cursor, path, target).at_entry(path)?;
         }
+        let mut newest = 0;
         for (path, mode, mtime) in names.directories() {
             self.seal(path, mode, mtime).at_entry(path)?;
+            newest = newest.max(mtime);
         }
-        Ok(())
+        self.seal_root(newest).map_err(|source| UnpackError::Write { path: ".".to_owned(), source })
     }
 
     fn link(&self, cursor: &mut Cursor<'_>, path: &TreePath, target: &TreePath) -> io::Result<()> {
@@ -289,6 +291,11 @@ impl Place {
     fn seal(&self, path: &TreePath, mode: u32, mtime: u64) -> io::Result<()> {
         // Whoever owns the store must be able to list and remove what is in it.
         self.dress(self.open_dir(path.as_str())?, mode | 0o700, mtime)
+    }
+
+    /// A layer says nothing of its root, which a room shows as `/`: its time must not be the clock's.
+    fn seal_root(&self, mtime: u64) -> io::Result<()> {
+        Ok(rustix::fs::futimens(self.open_dir(".")?, &times(mtime)?)?)
     }
 
     /// Gives an open file or directory its owner, its mode and, last, its time.
@@ -657,6 +664,7 @@ mod tests {
             let found = fs::symlink_metadata(dir.path().join(name)).expect("there");
             assert_eq!((found.permissions().mode(), found.mtime()), (mode, 1234), "{name}");
         }
+        assert_eq!(fs::metadata(dir.path()).expect("there").mtime(), 1234, "the root");
     }
 
     #[test]
