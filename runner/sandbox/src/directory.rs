@@ -1,0 +1,167 @@
+//! The directory on disk that a room has while it lives.
+
+use std::{
+    ffi::OsStr,
+    fs, io,
+    os::fd::{AsFd, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{AtFlags, CWD, FlockOperation, Gid, Mode, OFlags, Uid, chown, flock, fstat, mkdir, open, unlinkat},
+    io::Errno,
+    process::geteuid,
+};
+
+use crate::remove;
+
+/// A room's directory; its owner holds a lock on it, so that nobody sweeps it away.
+///
+/// ```text
+/// ROOMS/NAME/      the one thing that the room mounts; locked by the keeper and by pid 1
+/// ROOMS/NAME/u/N/  what scratch directory N holds: the upper of an overlay
+/// ROOMS/NAME/w/    what the kernel needs beside an upper
+/// ```
+pub(crate) struct Directory {
+    path: PathBuf,
+    lock: OwnedFd,
+}
+
+impl Directory {
+    /// Makes and locks a directory with a name that nobody else has.
+    pub(crate) fn create(rooms_dir: &Path) -> io::Result<Self> {
+        // Two keepers with one pid are possible: two pid namespaces may share a store.
+        let pid = std::process::id();
+        for n in 0.. {
+            let path = rooms_dir.join(format!("{pid}-{n}"));
+            match mkdir(&path, Mode::RWXU) {
+                Ok(()) => {}
+                Err(Errno::EXIST) => continue,
+                Err(error) => return Err(error.into()),
+            }
+            // A sweep may have met the directory before its lock; then another name must do.
+            if let Some(lock) = lock(&path)? {
+                return Ok(Self { path, lock });
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// The name below the rooms' directory.
+    pub(crate) fn name(&self) -> &OsStr {
+        self.path.file_name().expect("was made with a name")
+    }
+
+    /// What the room mounts.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes `n` scratch directories that belong to the room's user.
+    pub(crate) fn furnish(&self, n: usize, owner: (u32, u32)) -> io::Result<()> {
+        give(&self.path, owner)?;
+        let scratch = (0..n).map(|index| format!("u/{index}"));
+        for name in ["u".to_owned(), "w".to_owned()].into_iter().chain(scratch) {
+            let path = self.path.join(name);
+            mkdir(&path, Mode::from_raw_mode(0o755))?;
+            give(&path, owner)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the directory and all that is in it.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        remove::empty(self.lock.as_fd())?;
+        Ok(unlinkat(CWD, &self.path, AtFlags::REMOVEDIR)?)
+    }
+}
+
+fn give(path: &Path, (uid, gid): (u32, u32)) -> rustix::io::Result<()> {
+    if geteuid().is_root() { chown(path, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))) } else { Ok(()) }
+}
+
+/// Where the host finds what scratch directory `index` of the room `name` holds.
+pub(crate) fn scratch_dir(rooms_dir: &Path, name: &str, index: usize) -> PathBuf {
+    rooms_dir.join(name).join("u").join(index.to_string())
+}
+
+/// Makes the rooms' directory if it is missing.
+pub(crate) fn prepare(rooms_dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(rooms_dir)
+}
+
+/// Removes the directories of rooms whose eadem and keeper are dead, and counts them.
+///
+/// Rooms that are alive are left alone, whoever runs them.
+///
+/// # Errors
+/// The first directory that could not be removed; the others are tried all the same.
+pub fn sweep(rooms_dir: &Path) -> io::Result<usize> {
+    let entries = match fs::read_dir(rooms_dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    let (mut n_swept, mut first_error) = (0, None);
+    for entry in entries {
+        match sweep_one(entry?.path()) {
+            Ok(true) => n_swept += 1,
+            Ok(false) => {}
+            Err(error) => first_error = first_error.or(Some(error)),
+        }
+    }
+    first_error.map_or(Ok(n_swept), Err)
+}
+
+/// Removes one room's directory unless it is alive.
+pub(crate) fn sweep_one(path: PathBuf) -> io::Result<bool> {
+    let Some(lock) = lock(&path)? else { return Ok(false) };
+    Directory { path, lock }.remove()?;
+    Ok(true)
+}
+
+/// Locks a directory; `None` if another holds it or it is gone.
+fn lock(path: &Path) -> io::Result<Option<OwnedFd>> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let dir = match open(path, flags, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(None),
+        dir => dir?,
+    };
+    match flock(&dir, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => return Ok(None),
+        locked => locked?,
+    }
+    Ok((fstat(&dir)?.st_nlink > 0).then_some(dir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_takes_the_dead_and_leaves_the_living() {
+        let rooms = tempfile::tempdir().expect("a directory");
+        let alive = Directory::create(rooms.path()).expect("is made");
+        let dead = Directory::create(rooms.path()).expect("is made");
+        dead.furnish(2, (0, 0)).expect("is furnished");
+        let dead_path = dead.path.clone();
+        drop(dead);
+        assert_eq!(sweep(rooms.path()).expect("sweeps"), 1);
+        assert!(alive.path.exists() && !dead_path.exists());
+    }
+
+    #[test]
+    fn a_directory_is_removed_with_all_that_is_in_it() {
+        let rooms = tempfile::tempdir().expect("a directory");
+        let room = Directory::create(rooms.path()).expect("is made");
+        room.furnish(2, (0, 0)).expect("is furnished");
+        fs::write(room.path().join("u/1/file"), "x").expect("writes");
+        room.remove().expect("is removed");
+        assert_eq!(fs::read_dir(rooms.path()).expect("readable").count(), 0);
+    }
+
+    #[test]
+    fn sweeping_where_no_room_ever_was_is_fine() {
+        assert_eq!(sweep(Path::new("/nonexistent/rooms")).expect("nothing to do"), 0);
+    }
+}

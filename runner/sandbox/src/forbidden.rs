@@ -1,0 +1,161 @@
+//! Words a failed step: what is wrong with this machine, and what to type.
+
+use std::fs;
+
+use eadem_model::EngineError;
+
+use crate::{
+    failure::{Blame, Failure},
+    keeper::CLONE_STEP,
+};
+
+/// Turns a failed step into the engine's error.
+pub(crate) fn explain(failure: &Failure) -> EngineError {
+    let error = failure.error();
+    match failure.blame {
+        Blame::Plan => EngineError::Plan { what: format!("{} ({error})", failure.step) },
+        Blame::Host => EngineError::Io { attempt: failure.step.clone(), source: error },
+        Blame::Machine => {
+            let machine = Machine::look();
+            EngineError::Forbidden {
+                step: failure.step.clone(),
+                errno: error.to_string(),
+                remedy: machine.remedy(failure),
+                facts: machine.facts,
+            }
+        }
+    }
+}
+
+/// Every room takes one of each.
+const COUNTS: [&str; 7] = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
+
+const SWITCH: &str = "kernel.unprivileged_userns_clone";
+const APPARMOR: &str = "kernel.apparmor_restrict_unprivileged_userns";
+
+/// The settings that bear on namespaces.
+struct Machine {
+    facts: Vec<String>,
+}
+
+impl Machine {
+    fn look() -> Self {
+        let counts = COUNTS.map(|kind| format!("user.max_{kind}_namespaces"));
+        let settings = [SWITCH.to_owned(), APPARMOR.to_owned()].into_iter().chain(counts);
+        let setting = |name: String| {
+            let value = read(&format!("/proc/sys/{}", name.replace('.', "/")))?;
+            // Of the counts, only the first that most machines change and those that forbid tell something.
+            let tells = value == "0" || !name.starts_with("user.") || name.contains("user_");
+            tells.then(|| format!("{name} = {value}"))
+        };
+        Self { facts: settings.filter_map(setting).chain(seccomp()).collect() }
+    }
+
+    fn says(&self, fact: &str) -> bool {
+        self.facts.iter().any(|known| known == fact)
+    }
+
+    /// The one command that most probably helps.
+    fn remedy(&self, failure: &Failure) -> String {
+        let zero =
+            self.facts.iter().find_map(|fact| fact.strip_suffix(" = 0").filter(|it| it.starts_with("user.")));
+        if let Some(setting) = zero {
+            return format!("sysctl -w {setting}=10000");
+        }
+        if self.says(&format!("{SWITCH} = 0")) {
+            return format!("sysctl -w {SWITCH}=1");
+        }
+        if self.says(&format!("{APPARMOR} = 1")) && failure.errno != libc::ENOSPC {
+            return format!("sysctl -w {APPARMOR}=0");
+        }
+        self.remedy_of_containers(failure)
+    }
+
+    fn remedy_of_containers(&self, failure: &Failure) -> String {
+        let options = if failure.step == CLONE_STEP && self.says("Seccomp: 2") {
+            "--security-opt seccomp=unconfined"
+        } else if failure.step == CLONE_STEP && failure.errno == libc::ENOSPC {
+            return "sysctl -w user.max_user_namespaces=10000".to_owned();
+        } else if failure.step.contains("/proc") && failure.errno == libc::EPERM {
+            // Parts of /proc are hidden from us, so the kernel shows no whole one to others.
+            "--security-opt seccomp=unconfined --security-opt systempaths=unconfined"
+        } else if failure.step.contains("overlay") && failure.errno == libc::ENODEV {
+            return "modprobe overlay".to_owned();
+        } else {
+            "--privileged"
+        };
+        format!(
+            "docker run {options} … (in a container; else ask who runs this machine to allow user namespaces)"
+        )
+    }
+}
+
+fn read(path: &str) -> Option<String> {
+    Some(fs::read_to_string(path).ok()?.trim().to_owned())
+}
+
+/// `Seccomp: 2` says that a filter stands between us and the kernel.
+fn seccomp() -> Option<String> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("Seccomp:"))?;
+    Some(line.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn remedy(facts: &[&str], step: &str, errno: i32) -> String {
+        let machine = Machine { facts: facts.iter().map(|fact| (*fact).to_owned()).collect() };
+        machine.remedy(&Failure { step: step.to_owned(), errno, blame: Blame::Machine })
+    }
+
+    #[test]
+    fn each_cause_has_its_command() {
+        let cases = [
+            (
+                &["user.max_user_namespaces = 0"][..],
+                CLONE_STEP,
+                libc::ENOSPC,
+                "sysctl -w user.max_user_namespaces=10000",
+            ),
+            (
+                &["user.max_net_namespaces = 0"],
+                CLONE_STEP,
+                libc::ENOSPC,
+                "sysctl -w user.max_net_namespaces=10000",
+            ),
+            (
+                &["kernel.unprivileged_userns_clone = 0"],
+                CLONE_STEP,
+                libc::EPERM,
+                "sysctl -w kernel.unprivileged_userns_clone=1",
+            ),
+            (
+                &["kernel.apparmor_restrict_unprivileged_userns = 1", "Seccomp: 0"],
+                "writing uid_map of the room",
+                libc::EPERM,
+                "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+            ),
+            (&["Seccomp: 2"], CLONE_STEP, libc::ENOSYS, "docker run --security-opt seccomp=unconfined"),
+            (
+                &["Seccomp: 2"],
+                "mounting /proc",
+                libc::EPERM,
+                "docker run --security-opt seccomp=unconfined --security-opt systempaths",
+            ),
+            (&[], "mounting an overlay of the image's layers", libc::ENODEV, "modprobe overlay"),
+        ];
+        for (facts, step, errno, command) in cases {
+            let said = remedy(facts, step, errno);
+            assert!(said.starts_with(command), "{facts:?} {step}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_place_that_the_plan_names_is_not_the_machines_fault() {
+        let failure =
+            Failure { step: "the working directory `/x`".into(), errno: libc::ENOENT, blame: Blame::Plan };
+        assert!(matches!(explain(&failure), EngineError::Plan { .. }));
+    }
+}

@@ -1,0 +1,223 @@
+//! The program that the plan asks for, from fork to exec.
+#![allow(unsafe_code, reason = "fork, exec and signals have no safe form")]
+
+use std::{
+    convert::Infallible,
+    ffi::CString,
+    io::{self, Write},
+    os::unix::net::UnixStream,
+    ptr,
+};
+
+use eadem_model::{Processors, Room};
+use rustix::{
+    fs::{Mode, OFlags, open},
+    process::{Pid, Resource, Rlimit, chdir, getrlimit, setrlimit, setsid, umask},
+    stdio::{dup2_stderr, dup2_stdin, stdout},
+    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
+};
+
+use crate::{
+    failure::{Attempt, Blame, Failure},
+    filter::Filter,
+    mount::last_error,
+    outcome::can_give_a_processor_up,
+    report::Report,
+};
+
+/// Processes and threads of one room.
+pub(crate) const MAX_PROCESSES: u64 = 32_768;
+const MAX_OPEN_FILES: u64 = 8192;
+/// The usual size. Programs lie in memory below the stack's limit, so it is the same everywhere.
+const STACK_BYTES: u64 = 8 << 20;
+
+/// The exit statuses of shells for a program that cannot be started.
+const NOT_EXECUTABLE: i32 = 126;
+const NOT_FOUND: i32 = 127;
+
+/// Arguments and environment in the form that the kernel takes, made before there is a second process.
+pub(crate) struct Program {
+    candidates: Vec<CString>,
+    argv: Vec<CString>,
+    env: Vec<CString>,
+}
+
+impl Program {
+    /// Reads the program of a room; `None` is a probe, which ends before it would start one.
+    pub(crate) fn of(room: &Room) -> Result<Option<Self>, Failure> {
+        let Some(name) = room.argv.first() else { return Ok(None) };
+        let env = room.env.iter().map(|(name, value)| format!("{name}={value}"));
+        let program = || {
+            Ok(Self {
+                candidates: all(candidates(name, room).into_iter())?,
+                argv: all(room.argv.iter().cloned())?,
+                env: all(env)?,
+            })
+        };
+        program().map(Some).map_err(|_: std::ffi::NulError| Failure {
+            step: "an argument or variable with a NUL in it".to_owned(),
+            errno: libc::EINVAL,
+            blame: Blame::Plan,
+        })
+    }
+}
+
+fn all(texts: impl Iterator<Item = String>) -> Result<Vec<CString>, std::ffi::NulError> {
+    texts.map(CString::new).collect()
+}
+
+/// A name without a slash is looked up as shells do.
+fn candidates(name: &str, room: &Room) -> Vec<String> {
+    let path = room.env.get("PATH").filter(|_| !name.contains('/'));
+    path.map_or_else(
+        || vec![name.to_owned()],
+        |path| path.split(':').map(|dir| format!("{dir}/{name}")).collect(),
+    )
+}
+
+/// Starts the payload; returns in pid 1 only.
+pub(crate) fn start(room: &Room, filter: &Filter, engine: &UnixStream) -> Result<Pid, Failure> {
+    let program = Program::of(room)?;
+    // SAFETY: this process has one thread, so the child may go on as it likes.
+    match unsafe { libc::fork() } {
+        0 => become_payload(room, program.as_ref(), filter, engine),
+        -1 => Err(last_error()).machine("starting a process"),
+        pid => Ok(Pid::from_raw(pid).expect("no child has the pid 0")),
+    }
+}
+
+fn become_payload(room: &Room, program: Option<&Program>, filter: &Filter, engine: &UnixStream) -> ! {
+    let status = match prepare(room, filter) {
+        Ok(()) => program.map_or(0, exec),
+        Err(failure) => {
+            Report::Failed(failure).send(engine);
+            1
+        }
+    };
+    exit_now(status)
+}
+
+/// Ends this process without running anything that belongs to the process it was forked from.
+pub(crate) fn exit_now(status: i32) -> ! {
+    // SAFETY: always; nothing of this process is used any more.
+    unsafe { libc::_exit(status) }
+}
+
+fn prepare(room: &Room, filter: &Filter) -> Result<(), Failure> {
+    setsid().machine("starting a session")?;
+    forget_signals();
+    limit().machine("setting limits")?;
+    if room.processors == Processors::OneFewer && can_give_a_processor_up() {
+        give_one_processor_up().machine("choosing processors")?;
+    }
+    settle_addresses().machine("turning address randomisation off")?;
+    umask(Mode::from_raw_mode(room.umask));
+    chdir(room.cwd.as_str()).plan(&format!("the working directory `{}`", room.cwd))?;
+    connect().machine("connecting standard input and output")?;
+    filter.install()
+}
+
+/// Rust programs ignore SIGPIPE, the keeper ignores more, and pid 1 blocks SIGCHLD.
+fn forget_signals() {
+    const LAST: usize = 64;
+    /// Handler, flags, restorer and mask as the kernel has them; all zeros is the default action.
+    static DEFAULT: [u64; 4] = [0; 4];
+    for signal in 1..=LAST {
+        // The system call itself, since libc keeps two signals to itself and would not let them go.
+        // SAFETY: the kernel reads `DEFAULT`, whose mask has the length that the last argument says.
+        // Signals that have no other action refuse.
+        unsafe {
+            libc::syscall(libc::SYS_rt_sigaction, signal, &raw const DEFAULT, ptr::null::<u64>(), 8_usize)
+        };
+    }
+    // SAFETY: all zeros is an empty set on Linux, and the kernel only reads it.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &std::mem::zeroed(), ptr::null_mut()) };
+}
+
+fn limit() -> rustix::io::Result<()> {
+    let at_most = |resource, value: u64, hard: u64| {
+        let maximum = getrlimit(resource).maximum.map_or(hard, |most| most.min(hard));
+        let current = Some(value.min(maximum));
+        setrlimit(resource, Rlimit { current, maximum: Some(maximum).filter(|most| *most != u64::MAX) })
+    };
+    at_most(Resource::Core, 0, 0)?;
+    at_most(Resource::Nproc, MAX_PROCESSES, MAX_PROCESSES)?;
+    at_most(Resource::Nofile, MAX_OPEN_FILES, u64::MAX)?;
+    at_most(Resource::Stack, STACK_BYTES, u64::MAX)
+}
+
+fn give_one_processor_up() -> rustix::io::Result<()> {
+    let mut allowed = sched_getaffinity(None)?;
+    if let Some(highest) = (0..CpuSet::MAX_CPU).rev().find(|cpu| allowed.is_set(*cpu)) {
+        allowed.unset(highest);
+    }
+    sched_setaffinity(None, &allowed)
+}
+
+/// Addresses reach outputs by way of hash tables and debug output.
+fn settle_addresses() -> rustix::io::Result<()> {
+    // SAFETY: the call changes a flag that the next exec reads.
+    match unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) } {
+        -1 => Err(last_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Standard input is empty, and the log, which is standard output already, takes both outputs.
+fn connect() -> rustix::io::Result<()> {
+    dup2_stdin(open("/dev/null", OFlags::RDONLY, Mode::empty())?)?;
+    dup2_stderr(stdout())?;
+    // SAFETY: takes numbers only; what is marked is closed by exec, and used until then.
+    match unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) } {
+        -1 => Err(last_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Becomes the program, or returns the exit status that says why not.
+fn exec(program: &Program) -> i32 {
+    let tries = program.candidates.iter().map(|path| {
+        let Err(error) = exec_at(path, program);
+        error
+    });
+    // Like shells: of several places, one that was there tells more than one that was not.
+    let error =
+        tries.reduce(|first, next| if first.kind() == io::ErrorKind::NotFound { next } else { first });
+    let error = error.unwrap_or_else(|| io::ErrorKind::NotFound.into());
+    let name = program.argv[0].to_string_lossy();
+    // The payload's own log is the place to say it; if even that fails, the status remains.
+    let _ = writeln!(io::stderr(), "eadem: cannot start `{name}`: {error}");
+    if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE }
+}
+
+fn exec_at(path: &CString, program: &Program) -> Result<Infallible, io::Error> {
+    let pointers = |texts: &[CString]| -> Vec<_> {
+        texts.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect()
+    };
+    let (argv, env) = (pointers(&program.argv), pointers(&program.env));
+    // SAFETY: both arrays end with a null pointer and point to C strings that outlive the call.
+    unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), env.as_ptr()) };
+    Err(io::Error::last_os_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::bare_room;
+
+    #[test]
+    fn a_name_without_a_slash_is_looked_up_in_the_rooms_path() {
+        let mut room = bare_room();
+        room.env.insert("PATH".into(), "/usr/local/bin:/bin".into());
+        assert_eq!(candidates("cc", &room), ["/usr/local/bin/cc", "/bin/cc"]);
+        assert_eq!(candidates("/bin/cc", &room), ["/bin/cc"]);
+    }
+
+    #[test]
+    fn a_nul_in_an_argument_is_the_plans_fault() {
+        let mut room = bare_room();
+        room.argv = vec!["/bin/true".into(), "a\0b".into()];
+        let failure = Program::of(&room).map(|_| ()).expect_err("cannot be passed on");
+        assert_eq!(failure.blame, Blame::Plan);
+    }
+}
