@@ -1,1 +1,24 @@
-//! Placeholder.
+//! eadem's order of steps: lock, fetch, build, verify.
+//!
+//! *Power*: none of its own; it meets the network and the rooms through traits. *May import*:
+//! model, store, image, source. *Never*: opens a socket, starts a process, prints.
+
+mod bench;
+mod build;
+mod error;
+mod job;
+mod lock;
+mod log;
+mod plan;
+mod prepare;
+mod round;
+mod verify;
+
+pub use bench::Bench;
+pub use build::{Built, build};
+pub use error::{BuildFailure, FlowError};
+pub use job::Job;
+pub use lock::{lock_image, lock_recipe};
+pub use plan::plan;
+pub use prepare::{build_image, prepare};
+pub use verify::{OutputDifference, Proofs, Verification, verify};

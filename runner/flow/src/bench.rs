@@ -1,0 +1,32 @@
+//! What the steps work with.
+
+use std::path::Path;
+
+use eadem_model::{Cancel, Engine, Event, Fetcher, RunId};
+use eadem_store::Store;
+
+/// The place where one invocation of eadem works: its store, its engine, its way to the network.
+pub struct Bench<'a> {
+    /// Everything on disk.
+    pub store: &'a Store,
+    /// The network.
+    pub fetcher: &'a dyn Fetcher,
+    /// What makes rooms.
+    pub engine: &'a dyn Engine,
+    /// Takes events.
+    pub events: &'a (dyn Fn(Event) + Sync),
+    /// Ends the work early.
+    pub cancel: &'a Cancel,
+    /// Seconds since 1970; decides no byte of an output.
+    pub clock: &'a (dyn Fn() -> u64 + Sync),
+    /// The name of this invocation.
+    pub run: &'a RunId,
+    /// The directory that holds `recipes/`.
+    pub project_root: &'a Path,
+}
+
+impl Bench<'_> {
+    pub(crate) fn tell(&self, event: Event) {
+        (self.events)(event);
+    }
+}

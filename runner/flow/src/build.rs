@@ -1,0 +1,54 @@
+//! `build`: one round, or the record of an equal one.
+
+use eadem_model::{Digest, Record, Round, RoundRecord, RunId, Setting, Tree, document::Version1};
+
+use crate::{Bench, FlowError, Job, prepare, round};
+
+/// What a build gave.
+#[derive(Debug)]
+pub struct Built {
+    /// The plan's digest.
+    pub plan: Digest,
+    /// The outputs.
+    pub tree: Tree,
+    /// The run whose record answered, if the build was not run again.
+    pub recorded: Option<RunId>,
+}
+
+/// Builds a job once, offline, from verified inputs, unless a record answers.
+pub fn build(bench: &Bench<'_>, job: &Job) -> Result<Built, FlowError> {
+    // First, since a local directory may have changed since it was locked.
+    prepare(bench, job)?;
+    let plan = job.plan();
+    let digest = plan.digest();
+    if let Some((run, tree)) = recorded(bench, &digest)? {
+        return Ok(Built { plan: digest, tree, recorded: Some(run) });
+    }
+    let round = round::run(bench, job, &Round::baseline(plan), 1)?;
+    let tree = round.tree.clone().expect("a round that ended well leaves a tree");
+    keep(bench, digest, vec![round], None)?;
+    Ok(Built { plan: digest, tree, recorded: None })
+}
+
+/// Writes this run's record; the blobs that it names are in the store.
+pub(crate) fn keep(
+    bench: &Bench<'_>,
+    plan: Digest,
+    rounds: Vec<RoundRecord>,
+    verdict: Option<eadem_model::Verdict>,
+) -> Result<(), FlowError> {
+    let record = Record { eadem_record: Version1, run: bench.run.clone(), plan, rounds, verdict };
+    Ok(bench.store.put_record(&record)?)
+}
+
+/// The newest record of the plan's baseline whose outputs are still there.
+fn recorded(bench: &Bench<'_>, plan: &Digest) -> Result<Option<(RunId, Tree)>, FlowError> {
+    let baseline = Setting::baseline();
+    for record in bench.store.records(plan)? {
+        let round = record.rounds.into_iter().find(|round| round.setting == baseline);
+        if let Some(tree) = round.and_then(|round| round.tree).filter(|tree| bench.store.has_tree(tree)) {
+            return Ok(Some((record.run, tree)));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,58 @@
+//! A recipe with its locks.
+
+use eadem_model::{Image, ImageLock, Plan, Recipe, RecipeLock};
+
+use crate::{FlowError, plan};
+
+/// What is to be built, with everything pinned.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// Its lock.
+    pub lock: RecipeLock,
+    /// The image's lock.
+    pub image: ImageLock,
+}
+
+impl Job {
+    /// Puts a recipe and its locks together.
+    ///
+    /// # Errors
+    /// [`FlowError::Stale`] if a lock does not fit.
+    pub fn new(
+        recipe: Recipe,
+        lock: RecipeLock,
+        image: &Image,
+        image_lock: ImageLock,
+    ) -> Result<Self, FlowError> {
+        check_image(image, &image_lock)?;
+        check_recipe(&recipe, &lock, &image_lock)?;
+        Ok(Self { recipe, lock, image: image_lock })
+    }
+
+    /// The plan that the recipe's lock gives.
+    pub fn plan(&self) -> Plan {
+        plan(&self.recipe, &self.lock, self.image.architecture)
+    }
+}
+
+/// Refuses a lock that was made from another definition of the image.
+pub(crate) fn check_image(image: &Image, lock: &ImageLock) -> Result<(), FlowError> {
+    let file = format!("images/{}.lock", image.name);
+    let remedy = format!("eadem lock --image {}", image.name);
+    same(&lock.meaning, &image.meaning(), "the image's definition has changed since", file, remedy)
+}
+
+fn check_recipe(recipe: &Recipe, lock: &RecipeLock, image: &ImageLock) -> Result<(), FlowError> {
+    let file = format!("recipes/{}.lock", recipe.name);
+    let remedy = format!("eadem lock {}", recipe.name);
+    same(&lock.meaning, &recipe.meaning(), "the recipe has changed since", file.clone(), remedy.clone())?;
+    let why = "the image was locked anew since";
+    same(&lock.image.config, &image.result.config, why, file.clone(), remedy.clone())?;
+    same(&lock.image.diff_ids, &image.result.diff_ids, why, file, remedy)
+}
+
+fn same<T: PartialEq>(locked: &T, now: &T, why: &str, lock: String, remedy: String) -> Result<(), FlowError> {
+    if locked == now { Ok(()) } else { Err(FlowError::Stale { lock, why: why.to_owned(), remedy }) }
+}

@@ -1,0 +1,92 @@
+//! From a recipe and its lock to a plan.
+
+use std::collections::BTreeMap;
+
+use eadem_model::{Architecture, Input, Limits, Output, Plan, Recipe, RecipeLock, Root, Text, TreePath};
+
+/// The roots and where programs are told that they lie, wherever a round puts them.
+const CANONICAL: [(Root, &str); 3] =
+    [(Root::Source, "/build/src"), (Root::Cargo, "/build/cargo"), (Root::Target, "/build/target")];
+
+/// The plan of building a recipe with cargo, as a pure function of its lock.
+pub fn plan(recipe: &Recipe, lock: &RecipeLock, architecture: Architecture) -> Plan {
+    Plan {
+        eadem_plan: Plan::FORMAT,
+        rootfs: lock.image.diff_ids.clone(),
+        architecture,
+        inputs: inputs(lock),
+        argv: argv(recipe),
+        env: env(recipe),
+        cwd: Text::root(Root::Source),
+        epoch: recipe.epoch,
+        limits: Limits { wall_seconds: recipe.limits.wall_seconds, ..Limits::default() },
+        outputs: recipe.outputs.iter().map(|path| output(recipe, path)).collect(),
+    }
+}
+
+fn inputs(lock: &RecipeLock) -> Vec<Input> {
+    let input =
+        |subpath: &str, at| Input { layer: lock.layer, subpath: subpath.parse().expect("a clean path"), at };
+    vec![input("src", Root::Source), input("cargo", Root::Cargo)]
+}
+
+fn argv(recipe: &Recipe) -> Vec<Text> {
+    let cargo = &recipe.cargo;
+    let mut words = vec!["cargo".to_owned(), "build".to_owned()];
+    match cargo.profile.as_str() {
+        "release" => words.push("--release".to_owned()),
+        profile => words.extend(["--profile".to_owned(), profile.to_owned()]),
+    }
+    words.extend(["--locked", "--offline", "--frozen"].map(str::to_owned));
+    words.extend(cargo.package.iter().flat_map(|package| ["--package".to_owned(), package.clone()]));
+    words.extend(cargo.bins.iter().flat_map(|bin| ["--bin".to_owned(), bin.clone()]));
+    if !cargo.features.is_empty() {
+        words.extend(["--features".to_owned(), cargo.features.join(",")]);
+    }
+    if !cargo.default_features {
+        words.push("--no-default-features".to_owned());
+    }
+    words.into_iter().map(Text::from).collect()
+}
+
+/// The recipe's own variables win over ours.
+fn env(recipe: &Recipe) -> BTreeMap<String, Text> {
+    let c_flags = flags("-ffile-prefix-map=", " ");
+    let ours = [
+        ("CARGO_ENCODED_RUSTFLAGS", flags("--remap-path-prefix=", "\u{1f}")),
+        ("CARGO_HOME", Text::root(Root::Cargo)),
+        ("CARGO_INCREMENTAL", "0".into()),
+        ("CARGO_TARGET_DIR", Text::root(Root::Target)),
+        ("CARGO_TERM_COLOR", "never".into()),
+        ("CARGO_TERM_PROGRESS_WHEN", "never".into()),
+        ("CFLAGS", c_flags.clone()),
+        ("CXXFLAGS", c_flags),
+        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into()),
+        ("TERM", "dumb".into()),
+    ];
+    let mut env: BTreeMap<String, Text> =
+        ours.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
+    env.extend(recipe.env.iter().map(|(name, value)| (name.clone(), Text::from(value.as_str()))));
+    env
+}
+
+/// One path mapping for each root, so that no place of a round reaches the outputs.
+fn flags(option: &str, separator: &str) -> Text {
+    let mut text = Text::default();
+    for (index, (root, place)) in CANONICAL.into_iter().enumerate() {
+        let separator = if index == 0 { "" } else { separator };
+        text = text.then(&format!("{separator}{option}")).then_root(root).then(&format!("={place}"));
+    }
+    text
+}
+
+/// `bin/NAME` is the program NAME; any other output lies at its own path below the profile's directory.
+fn output(recipe: &Recipe, path: &TreePath) -> Output {
+    let directory = match recipe.cargo.profile.as_str() {
+        "dev" | "test" => "debug",
+        "bench" => "release",
+        profile => profile,
+    };
+    let below = path.as_str().strip_prefix("bin/").unwrap_or(path.as_str());
+    Output { path: path.clone(), from: Text::root(Root::Target).then(&format!("/{directory}/{below}")) }
+}

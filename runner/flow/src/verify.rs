@@ -1,0 +1,138 @@
+//! `verify`: two rounds that share their inputs and nothing else.
+
+use std::{
+    io::{BufReader, Read},
+    time::Duration,
+};
+
+use eadem_model::{At, Difference, Digest, Entry, Event, Phase, Record, Round, RoundRecord, RunId, Verdict};
+use eadem_store::{Store, StoreError};
+
+use crate::{Bench, FlowError, Job, build, prepare, round};
+
+/// What a verification found.
+#[derive(Debug)]
+pub struct Verification {
+    /// The plan's digest.
+    pub plan: Digest,
+    /// What it comes to.
+    pub verdict: Verdict,
+    /// The rounds, the baseline first.
+    pub rounds: Vec<RoundRecord>,
+    /// Every output that differs.
+    pub differences: Vec<OutputDifference>,
+    /// The run whose proof answered, if nothing was built.
+    pub proof: Option<RunId>,
+}
+
+/// An output that differs, and where its bytes part.
+#[derive(Debug)]
+pub struct OutputDifference {
+    /// The two entries.
+    pub entries: Difference,
+    /// The first byte at which two files differ.
+    pub first_offset: Option<u64>,
+}
+
+/// Whether earlier verifications may answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proofs {
+    /// An earlier one with the same plan and the same settings answers.
+    Use,
+    /// Both rounds are built in any case.
+    Ignore,
+}
+
+/// Builds a job in two different rooms and compares, unless a proof answers.
+pub fn verify(bench: &Bench<'_>, job: &Job, proofs: Proofs) -> Result<Verification, FlowError> {
+    // First, since a local directory may have changed since it was locked.
+    prepare(bench, job)?;
+    let plan = job.plan();
+    let (first, second) = (Round::baseline(plan.clone()), Round::varied(plan));
+    let digest = first.plan.digest();
+    if proofs == Proofs::Use
+        && let Some(record) = proof(bench, &digest, [&first, &second])?
+    {
+        return Ok(answer(digest, record));
+    }
+    let first = round::run(bench, job, &first, 1)?;
+    wait_for_another_second(bench, first.started);
+    let second = round::run(bench, job, &second, 2)?;
+    compare(bench, job, digest, vec![first, second])
+}
+
+/// Finds a record in which the same two rounds agreed.
+fn proof(bench: &Bench<'_>, plan: &Digest, rounds: [&Round; 2]) -> Result<Option<Record>, FlowError> {
+    let fits = |record: &Record| {
+        record.verdict == Some(Verdict::Reproducible)
+            && record.rounds.len() == rounds.len()
+            && record.rounds.iter().zip(rounds).all(|(was, is)| was.setting == is.setting)
+            && record
+                .rounds
+                .iter()
+                .all(|round| round.tree.as_ref().is_some_and(|tree| bench.store.has_tree(tree)))
+    };
+    Ok(bench.store.records(plan)?.into_iter().find(fits))
+}
+
+fn answer(plan: Digest, record: Record) -> Verification {
+    Verification {
+        plan,
+        verdict: Verdict::Reproducible,
+        rounds: record.rounds,
+        differences: Vec::new(),
+        proof: Some(record.run),
+    }
+}
+
+/// A program that writes down the second in which it runs must not be taken for reproducible.
+fn wait_for_another_second(bench: &Bench<'_>, second: u64) {
+    while (bench.clock)() == second {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn compare(
+    bench: &Bench<'_>,
+    job: &Job,
+    plan: Digest,
+    rounds: Vec<RoundRecord>,
+) -> Result<Verification, FlowError> {
+    let subject = job.recipe.name.to_string();
+    bench.tell(Event::Start { phase: Phase::Compare, subject: subject.clone(), total: 0 });
+    let trees: Vec<_> = rounds.iter().filter_map(|round| round.tree.as_ref()).collect();
+    let differences = trees[0].differences(trees[1]);
+    let differences =
+        differences.into_iter().map(|entries| locate(bench.store, entries)).collect::<Result<Vec<_>, _>>()?;
+    let verdict = if differences.is_empty() { Verdict::Reproducible } else { Verdict::Differs };
+    build::keep(bench, plan, rounds.clone(), Some(verdict))?;
+    bench.tell(Event::Done { phase: Phase::Compare, subject });
+    Ok(Verification { plan, verdict, rounds, differences, proof: None })
+}
+
+/// Finds where two files part.
+fn locate(store: &Store, entries: Difference) -> Result<OutputDifference, StoreError> {
+    let first_offset = match (&entries.first, &entries.second) {
+        (Some(Entry::File { digest: first, .. }), Some(Entry::File { digest: second, .. })) => {
+            first_difference(store, first, second)?
+        }
+        _ => None,
+    };
+    Ok(OutputDifference { entries, first_offset })
+}
+
+fn first_difference(store: &Store, first: &Digest, second: &Digest) -> Result<Option<u64>, StoreError> {
+    if first == second {
+        return Ok(None);
+    }
+    let bytes = |digest: &Digest| Ok::<_, StoreError>(BufReader::new(store.open_blob(digest)?).bytes());
+    let (mut left, mut right) = (bytes(first)?, bytes(second)?);
+    for offset in 0.. {
+        let left = left.next().transpose().at(store.file_path(first))?;
+        let right = right.next().transpose().at(store.file_path(second))?;
+        if left != right || left.is_none() {
+            return Ok(Some(offset));
+        }
+    }
+    Ok(None)
+}
