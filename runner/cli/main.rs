@@ -1,3 +1,37 @@
 //! eadem builds a recipe twice in sealed rooms and says whether the bytes are the same.
+//!
+//! *Power*: the terminal, the project's files, and the choice of what serves the floors below.
+//! *May import*: all floors; only `wiring` names sandbox and fetch.
 
-fn main() {}
+mod args;
+mod commands;
+mod config;
+mod console;
+mod exit;
+mod paint;
+mod project;
+mod report;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{args::Args, console::Console, exit::Exit};
+
+fn main() -> ExitCode {
+    if let Some(exit) = wiring::room_launcher() {
+        return exit;
+    }
+    let args = Args::parse();
+    let console = Console::new(&args.talk());
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| commands::run(&args, &console)));
+    match done {
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(report)) => console.fail(&report).into(),
+        Err(_) => console.bug().into(),
+    }
+}
+
+/// What a command comes to.
+type Done = Result<Exit, report::Report>;

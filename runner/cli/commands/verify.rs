@@ -1,0 +1,120 @@
+//! `eadem verify`
+
+use eadem_flow::{OutputDifference, Verification};
+use eadem_model::{Entry, Name, Verdict};
+use serde_json::json;
+
+use crate::{Done, args::Verify, commands::Desk, exit::Exit, project::RecipeFile};
+
+/// Builds recipes in two rooms each and says whether the outputs are the same.
+pub(crate) fn run(verify: &Verify, desk: &Desk<'_>) -> Done {
+    desk.each_recipe(&verify.recipes.recipes, |file| one(verify, desk, file))
+}
+
+fn one(verify: &Verify, desk: &Desk<'_>, file: &RecipeFile) -> Done {
+    let job = desk.project.job(file)?;
+    let proofs = if verify.fresh { eadem_flow::Proofs::Ignore } else { eadem_flow::Proofs::Use };
+    let name = &file.recipe.name;
+    match desk.at_bench(|bench| eadem_flow::verify(bench, &job, proofs)) {
+        Ok(verification) => Ok(say(desk, name, &verification)),
+        Err(error) => Err(undecided(desk, name, error.into())),
+    }
+}
+
+fn say(desk: &Desk<'_>, name: &Name, verification: &Verification) -> Exit {
+    if desk.console.is_json() {
+        desk.console.json(&value(name, verification));
+    } else {
+        print(desk, name, verification);
+    }
+    match verification.verdict {
+        Verdict::Reproducible => Exit::Done,
+        Verdict::Differs => Exit::Differs,
+        Verdict::BuildFailed => Exit::Build,
+        Verdict::Inconclusive => Exit::Inconclusive,
+    }
+}
+
+/// The verdict of a verification that did not come to compare.
+fn undecided(desk: &Desk<'_>, name: &Name, mut report: crate::report::Report) -> crate::report::Report {
+    let verdict = match report.exit {
+        Exit::Build => Verdict::BuildFailed,
+        Exit::Fetch | Exit::Machine => {
+            report.exit = Exit::Inconclusive;
+            Verdict::Inconclusive
+        }
+        _ => return report,
+    };
+    if desk.console.is_json() {
+        desk.console.json(&json!({"result": "verdict", "recipe": name, "verdict": verdict}));
+    } else {
+        desk.console.print(&format!("{verdict}  {name}"));
+    }
+    report
+}
+
+fn value(name: &Name, verification: &Verification) -> serde_json::Value {
+    let difference = |difference: &OutputDifference| {
+        json!({
+            "path": difference.entries.path,
+            "first": difference.entries.first,
+            "second": difference.entries.second,
+            "first_offset": difference.first_offset,
+        })
+    };
+    json!({
+        "result": "verdict",
+        "recipe": name,
+        "verdict": verification.verdict,
+        "plan": verification.plan,
+        "proof": verification.proof,
+        "rounds": verification.rounds,
+        "differences": verification.differences.iter().map(difference).collect::<Vec<_>>(),
+    })
+}
+
+fn print(desk: &Desk<'_>, name: &Name, verification: &Verification) {
+    let console = desk.console;
+    if let Some(run) = &verification.proof {
+        console.talk(&format!("run {run} has proved this; --fresh builds again"));
+    }
+    for skipped in verification.rounds.iter().flat_map(|round| &round.outcome.skipped) {
+        console.warn(&format!("variation `{}` was not applied: {}", skipped.variation, skipped.reason));
+    }
+    let code = if verification.verdict == Verdict::Reproducible { "32;1" } else { "31;1" };
+    console.print(&format!("{}  {name}", console.paint(code, verification.verdict.as_str())));
+    for line in verification.differences.iter().flat_map(lines) {
+        console.print(&line);
+    }
+    if verification.verdict == Verdict::Reproducible {
+        outputs(desk, verification);
+    }
+}
+
+fn outputs(desk: &Desk<'_>, verification: &Verification) {
+    let tree = verification.rounds.first().and_then(|round| round.tree.as_ref());
+    for (path, entry) in tree.iter().flat_map(|tree| &tree.entries) {
+        if let Entry::File { digest, .. } = entry {
+            desk.console.print(&format!("  {digest}  {path}"));
+        }
+    }
+}
+
+fn lines(difference: &OutputDifference) -> Vec<String> {
+    let side = |n: u8, entry: &Option<Entry>| match entry {
+        None => format!("    round {n}: absent"),
+        Some(Entry::Directory) => format!("    round {n}: a directory"),
+        Some(Entry::Symlink { target }) => {
+            format!("    round {n}: a link to {}", crate::paint::plain(target))
+        }
+        Some(Entry::File { digest, size, executable }) => {
+            let kind = if *executable { "an executable" } else { "a file" };
+            format!("    round {n}: {kind} of {size} bytes, {digest}")
+        }
+    };
+    let mut lines = vec![format!("  {}", difference.entries.path)];
+    lines.push(side(1, &difference.entries.first));
+    lines.push(side(2, &difference.entries.second));
+    lines.extend(difference.first_offset.map(|offset| format!("    first difference at byte {offset}")));
+    lines
+}

@@ -1,0 +1,52 @@
+//! Makes text from outside fit for a terminal.
+
+/// Replaces control characters, so that a build's log cannot drive the terminal.
+pub(crate) fn plain(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '\u{1b}' => skip_sequence(&mut rest),
+            '\t' => out.push(' '),
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Passes over one escape sequence: CSI to its final letter, OSC to its end, else one character.
+fn skip_sequence(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    match rest.next() {
+        Some('[') => while rest.next().is_some_and(|c| !('@'..='~').contains(&c)) {},
+        Some(']') => while rest.next().is_some_and(|c| c != '\u{7}' && c != '\u{1b}') {},
+        _ => {}
+    }
+}
+
+/// A number of bytes in words.
+pub(crate) fn bytes(n: u64) -> String {
+    match n {
+        0..1_000 => format!("{n} B"),
+        1_000..1_000_000 => format!("{:.1} kB", n as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", n as f64 / 1e6),
+        _ => format!("{:.2} GB", n as f64 / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_cannot_drive_the_terminal() {
+        assert_eq!(plain("\u{1b}[31mred\u{1b}[0m\u{7}"), "red");
+        assert_eq!(plain("\u{1b}]0;title\u{7}text\r"), "text");
+        assert_eq!(plain("a\tb"), "a b");
+    }
+
+    #[test]
+    fn sizes_are_worded() {
+        assert_eq!([bytes(9), bytes(1_500), bytes(197_000_000)], ["9 B", "1.5 kB", "197.0 MB"]);
+    }
+}

@@ -1,0 +1,185 @@
+//! The project's files: recipes, images and their locks.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use eadem_flow::Job;
+use eadem_model::{At, Digest, Image, ImageLock, Name, Recipe, RecipeLock, document};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{exit::Exit, report::Report};
+
+/// The directory that holds `recipes/`.
+pub(crate) struct Project {
+    root: PathBuf,
+}
+
+impl Project {
+    /// Finds the project at or above `start`, or takes `given` as it is.
+    pub(crate) fn find(given: Option<&Path>, start: &Path) -> Result<Self, Report> {
+        if let Some(root) = given {
+            let root = root.canonicalize().at(root)?;
+            return Ok(Self { root });
+        }
+        match start.ancestors().find(|dir| dir.join("recipes").is_dir()) {
+            Some(root) => Ok(Self { root: root.to_owned() }),
+            None => Err(Report::new(Exit::Usage, "no directory here or above holds `recipes/`")
+                .hint("name the project by -C DIR")),
+        }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The recipes that `words` name; all of the project if there are none.
+    pub(crate) fn recipes(&self, words: &[String]) -> Result<Vec<RecipeFile>, Report> {
+        if !words.is_empty() {
+            return words.iter().map(|word| self.recipe(word)).collect();
+        }
+        let names = self.names("recipes")?;
+        if names.is_empty() {
+            return Err(Report::new(Exit::Usage, "the project has no recipes"));
+        }
+        names.iter().map(|name| self.recipe(name)).collect()
+    }
+
+    /// The names of all images.
+    pub(crate) fn images(&self, words: &[String]) -> Result<Vec<String>, Report> {
+        if words.is_empty() { self.names("images") } else { Ok(words.to_vec()) }
+    }
+
+    fn names(&self, dir: &str) -> Result<Vec<String>, Report> {
+        let dir = self.root.join(dir);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&dir).at(&dir)? {
+            let path = entry.at(&dir)?.path();
+            if path.extension().is_some_and(|extension| extension == "yaml") {
+                names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Reads the recipe that a word names: a name of the project, or the path of a file.
+    fn recipe(&self, word: &str) -> Result<RecipeFile, Report> {
+        let is_path = word.contains('/') || word.ends_with(".yaml");
+        let path = if is_path { word.into() } else { self.root.join("recipes").join(format!("{word}.yaml")) };
+        let Some(recipe) = self.read::<Recipe>(&path)? else {
+            return Err(self.unknown("recipe", "recipes", word));
+        };
+        check_name(&recipe.name, &path)?;
+        Ok(RecipeFile { recipe, path })
+    }
+
+    /// Reads an image's definition.
+    pub(crate) fn image(&self, name: &str) -> Result<Image, Report> {
+        let path = self.root.join("images").join(format!("{name}.yaml"));
+        let Some(image) = self.read::<Image>(&path)? else {
+            return Err(self.unknown("image", "images", name));
+        };
+        check_name(&image.name, &path)?;
+        Ok(image)
+    }
+
+    fn unknown(&self, noun: &str, dir: &str, word: &str) -> Report {
+        let known = self.names(dir).unwrap_or_default();
+        let report =
+            Report::new(Exit::Usage, format!("there is no {noun} `{word}` in {}", self.root.display()));
+        if known.is_empty() { report } else { report.fact(format!("it has: {}", known.join(", "))) }
+    }
+
+    /// Reads the keys that may sign an image's packages, and checks them.
+    pub(crate) fn keyring(&self, image: &Image) -> Result<Vec<u8>, Report> {
+        let path = self.root.join("images").join(&image.debian.keyring.file);
+        let bytes = fs::read(&path).at(&path)?;
+        let (wanted, found) = (image.debian.keyring.sha256, Digest::of(&bytes));
+        if wanted == found {
+            return Ok(bytes);
+        }
+        Err(Report::new(
+            Exit::Integrity,
+            format!("the keyring {} is not the one that the image names", path.display()),
+        )
+        .fact(format!("wanted {wanted}"))
+        .fact(format!("found  {found}")))
+    }
+
+    /// Reads an image's lock.
+    pub(crate) fn image_lock(&self, name: &str) -> Result<ImageLock, Report> {
+        let path = self.image_lock_path(name);
+        self.read(&path)?.ok_or_else(|| missing(&self.shown(&path), &format!("eadem lock --image {name}")))
+    }
+
+    /// Puts a recipe together with its locks.
+    pub(crate) fn job(&self, file: &RecipeFile) -> Result<Job, Report> {
+        let path = file.lock_path();
+        let remedy = format!("eadem lock {}", file.recipe.name);
+        let lock = self.read::<RecipeLock>(&path)?.ok_or_else(|| missing(&self.shown(&path), &remedy))?;
+        let name = file.recipe.image.as_str();
+        Ok(Job::new(file.recipe.clone(), lock, &self.image(name)?, self.image_lock(name)?)?)
+    }
+
+    pub(crate) fn image_lock_path(&self, name: &str) -> PathBuf {
+        self.root.join("images").join(format!("{name}.lock"))
+    }
+
+    /// Reads a document if it is there.
+    fn read<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, Report> {
+        match fs::read_to_string(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Err(Report::new(Exit::Invalid, format!("{} is not UTF-8", self.shown(path))))
+            }
+            Err(error) => Err(Err::<(), _>(error).at(path).expect_err("it is an error").into()),
+            Ok(text) => Ok(Some(document::parse(&self.shown(path), &text)?)),
+        }
+    }
+
+    /// A path as the user would write it.
+    fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
+    }
+}
+
+/// A recipe and where it stands.
+pub(crate) struct RecipeFile {
+    pub(crate) recipe: Recipe,
+    path: PathBuf,
+}
+
+impl RecipeFile {
+    /// The lock lies beside the recipe.
+    pub(crate) fn lock_path(&self) -> PathBuf {
+        self.path.with_extension("lock")
+    }
+}
+
+/// Writes a lock; a reader sees the old one or the new one.
+pub(crate) fn write_lock(path: &Path, lock: &impl Serialize, made_by: &str) -> Result<(), Report> {
+    let text = format!("# Made by `{made_by}`; not to be edited.\n{}", document::render(lock));
+    let new = path.with_extension("lock.new");
+    fs::write(&new, text).at(&new)?;
+    fs::rename(&new, path).at(path)?;
+    Ok(())
+}
+
+fn missing(shown: &str, remedy: &str) -> Report {
+    Report::new(Exit::Lock, format!("{shown} is missing")).hint(remedy)
+}
+
+/// A file that holds something of another name would be found under two names.
+fn check_name(name: &Name, path: &Path) -> Result<(), Report> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    if name.as_str() == stem {
+        return Ok(());
+    }
+    Err(Report::new(
+        Exit::Invalid,
+        format!("{} holds the name `{name}`, which is not its own", path.display()),
+    )
+    .hint(format!("write `name: {stem}`, or rename the file to {name}.yaml")))
+}

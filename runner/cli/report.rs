@@ -1,0 +1,242 @@
+//! What the user is told when a command fails, and with which status.
+//!
+//! This is the only place that knows the errors of all floors.
+
+use std::{error::Error, io};
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use eadem_fetch::NetworkError;
+use eadem_flow::{BuildFailure, FlowError};
+use eadem_image::ImageError;
+use eadem_model::{AtError, Ending, EngineError, FetchError, document::DocumentError};
+use eadem_source::SourceError;
+use eadem_store::StoreError;
+
+use crate::{exit::Exit, paint};
+
+/// What failed, on what, why, and what to type next.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) exit: Exit,
+    message: String,
+    place: Option<Box<DocumentError>>,
+    facts: Vec<String>,
+    causes: Vec<String>,
+    hints: Vec<String>,
+}
+
+impl Report {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+            place: None,
+            facts: Vec::new(),
+            causes: Vec::new(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// Takes an error's message, and those of its causes.
+    fn of(exit: Exit, error: &(dyn Error + 'static)) -> Self {
+        let causes =
+            std::iter::successors(error.source(), |cause: &&(dyn Error + 'static)| (*cause).source());
+        let mut report = Self::new(exit, error.to_string());
+        for cause in causes {
+            if cause.downcast_ref::<io::Error>().is_some_and(is_full) {
+                report.exit = Exit::Machine;
+                report.hints.push("free some space, or name another store by --store DIR".to_owned());
+            }
+            report.causes.push(cause.to_string());
+        }
+        report
+    }
+
+    pub(crate) fn io(attempt: &str, error: io::Error) -> Self {
+        Self::of(Exit::Machine, &EngineError::Io { attempt: attempt.to_owned(), source: error })
+    }
+
+    pub(crate) fn fact(mut self, fact: impl Into<String>) -> Self {
+        self.facts.push(fact.into());
+        self
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The whole text, as it goes to standard error.
+    pub(crate) fn render(&self, colour: bool) -> String {
+        let mut text = match &self.place {
+            Some(place) => arrow(place, colour),
+            None if colour => format!("\u{1b}[31;1merror:\u{1b}[0m {}\n", self.message),
+            None => format!("error: {}\n", self.message),
+        };
+        for fact in &self.facts {
+            text += &format!("  {fact}\n");
+        }
+        for cause in &self.causes {
+            text += &format!("caused by: {cause}\n");
+        }
+        for hint in &self.hints {
+            text += &format!("hint: {hint}\n");
+        }
+        text
+    }
+}
+
+/// Shows the line of a document with an arrow under the fault.
+fn arrow(error: &DocumentError, colour: bool) -> String {
+    let start =
+        error.text.char_indices().nth(error.column.saturating_sub(1)).map_or(error.text.len(), |(at, _)| at);
+    let word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    let end = error.text[start..].find(|c| !word(c)).map_or(error.text.len(), |n| start + n.max(1));
+    let end = end.min(error.text.len()).max(start);
+    let snippet = Snippet::source(&error.text)
+        .line_start(error.line.max(1))
+        .path(&error.file)
+        .annotation(AnnotationKind::Primary.span(start..end));
+    let group: Group<'_> = Level::ERROR.primary_title(&error.message).element(snippet);
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    format!("{}\n", renderer.render(&[group]))
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+impl From<DocumentError> for Report {
+    fn from(error: DocumentError) -> Self {
+        let mut report = Self::new(Exit::Invalid, error.to_string());
+        report.hints.extend(error.suggestion.iter().map(|word| format!("did you mean `{word}`?")));
+        report.place = (error.line > 0).then(|| Box::new(error));
+        report
+    }
+}
+
+impl From<AtError> for Report {
+    fn from(error: AtError) -> Self {
+        Self::of(Exit::Machine, &error)
+    }
+}
+
+impl From<NetworkError> for Report {
+    fn from(error: NetworkError) -> Self {
+        Self::of(Exit::Machine, &error)
+    }
+}
+
+impl From<StoreError> for Report {
+    fn from(error: StoreError) -> Self {
+        let exit = match &error {
+            StoreError::WrongDigest { .. } | StoreError::Unpack { .. } | StoreError::Entries(_) => {
+                Exit::Integrity
+            }
+            StoreError::Damaged { .. } => Exit::Integrity,
+            StoreError::Io(_) | StoreError::Owner { .. } | StoreError::Layer(_) => Exit::Machine,
+            StoreError::Missing(_) => Exit::Fetch,
+        };
+        let report = Self::of(exit, &error);
+        match error {
+            StoreError::Owner { .. } => report.hint("name a store of your own by --store DIR"),
+            StoreError::Damaged { path, .. } => report.hint(format!("rm {}", path.display())),
+            _ => report,
+        }
+    }
+}
+
+impl From<FetchError> for Report {
+    fn from(error: FetchError) -> Self {
+        let exit = match &error {
+            FetchError::Io { .. } => Exit::Machine,
+            error if error.is_integrity() => Exit::Integrity,
+            _ => Exit::Fetch,
+        };
+        let mut report = Self::of(exit, &error);
+        match error {
+            FetchError::Nowhere { attempts, .. } => {
+                let tried =
+                    attempts.iter().map(|attempt| format!("tried {}: {}", attempt.place, attempt.fault));
+                report.facts.extend(tried.map(|line| paint::plain(&line)));
+                report
+            }
+            FetchError::Offline { .. } => report.hint("try again without --offline"),
+            _ => report,
+        }
+    }
+}
+
+impl From<EngineError> for Report {
+    fn from(error: EngineError) -> Self {
+        let exit = match &error {
+            EngineError::Plan { .. } | EngineError::Path(_) => Exit::Invalid,
+            EngineError::Launcher { .. } => Exit::Bug,
+            _ => Exit::Machine,
+        };
+        let mut report = Self::of(exit, &error);
+        if let EngineError::Forbidden { facts, remedy, .. } = error {
+            report.facts.extend(facts);
+            report.hints.push(remedy);
+        }
+        report
+    }
+}
+
+impl From<FlowError> for Report {
+    fn from(error: FlowError) -> Self {
+        match error {
+            FlowError::Stale { ref remedy, .. } => Self::of(Exit::Lock, &error).hint(remedy),
+            FlowError::Image(error) => error.into(),
+            FlowError::Source(error) => error.into(),
+            FlowError::Store(error) => error.into(),
+            FlowError::Engine(error) => error.into(),
+            FlowError::Path(ref path) => Self::of(Exit::Invalid, path),
+            FlowError::Build(failure) => (*failure).into(),
+        }
+    }
+}
+
+impl From<ImageError> for Report {
+    fn from(error: ImageError) -> Self {
+        match error {
+            ImageError::Fetch(error) => error.into(),
+            ImageError::Store(error) => error.into(),
+            error => Self::of(Exit::Integrity, &error),
+        }
+    }
+}
+
+impl From<SourceError> for Report {
+    fn from(error: SourceError) -> Self {
+        let exit = match &error {
+            error if error.is_integrity() => Exit::Integrity,
+            error if error.is_stale() => Exit::Lock,
+            _ => Exit::Invalid,
+        };
+        let remedy = error.remedy();
+        let mut report = match error {
+            SourceError::Fetch(error) => error.into(),
+            SourceError::Store(error) => error.into(),
+            error => Self::of(exit, &error),
+        };
+        report.hints.extend(remedy);
+        report
+    }
+}
+
+impl From<BuildFailure> for Report {
+    fn from(failure: BuildFailure) -> Self {
+        let exit = match failure.ending {
+            Ending::TimedOut(_) | Ending::OutputTooLarge(_) => Exit::Limit,
+            Ending::Cancelled => Exit::Interrupted,
+            _ => Exit::Build,
+        };
+        let mut report = Self::new(exit, failure.to_string());
+        if exit != Exit::Interrupted {
+            report.facts.extend(failure.tail.iter().map(|line| paint::plain(line)));
+            report.hints.push(format!("zstdcat {} shows the whole log", failure.log.display()));
+        }
+        report
+    }
+}
