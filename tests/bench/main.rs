@@ -1,0 +1,31 @@
+//! Benchmarks: eadem beside what people use today, in one run, in turns; ratios of medians.
+//!
+//! `cargo bench --bench compare [-- PART..]`; the parts are `image`, `build` and `crates`. How a room
+//! starts beside bubblewrap is measured by the sandbox's own benchmark. Nothing here is a test: the
+//! aims are printed beside the figures.
+#![allow(clippy::print_stdout, reason = "figures are for people")]
+
+mod build;
+mod cost;
+mod crates;
+mod ground;
+mod image;
+#[path = "../support/mirror.rs"]
+mod mirror;
+
+use ground::Ground;
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let wanted = |part: &str| words.is_empty() || words.iter().any(|word| word == part);
+    let ground = Ground::new();
+    if wanted("image") {
+        image::measure(&ground);
+    }
+    if wanted("build") {
+        build::measure(&ground);
+    }
+    if wanted("crates") {
+        crates::measure(&ground);
+    }
+}

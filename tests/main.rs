@@ -1,0 +1,20 @@
+//! End-to-end tests: the real program, one file per command or capability.
+//!
+//! `tidy` and `bad_input` need nothing but a loopback; the rest is the *real* lane, which asks the
+//! distribution's mirror and the crates registry, makes rooms, and wants root (see `ci/test`).
+
+mod archive;
+mod bad_input;
+mod build;
+mod concurrency;
+mod fetch;
+mod hostile;
+mod image;
+mod killed;
+mod lock;
+mod machine;
+mod readme;
+mod room;
+mod support;
+mod tidy;
+mod verify;
