@@ -5,9 +5,8 @@
 use std::{error::Error, io};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use eadem_fetch::NetworkError;
 use eadem_flow::{BuildFailure, FlowError};
-use eadem_image::ImageError;
+use eadem_image::{Blame, ImageError};
 use eadem_model::{AtError, Ending, EngineError, FetchError, document::DocumentError};
 use eadem_source::SourceError;
 use eadem_store::StoreError;
@@ -38,7 +37,7 @@ impl Report {
     }
 
     /// Takes an error's message, and those of its causes.
-    fn of(exit: Exit, error: &(dyn Error + 'static)) -> Self {
+    pub(crate) fn of(exit: Exit, error: &(dyn Error + 'static)) -> Self {
         let causes =
             std::iter::successors(error.source(), |cause: &&(dyn Error + 'static)| (*cause).source());
         let mut report = Self::new(exit, error.to_string());
@@ -121,12 +120,6 @@ impl From<AtError> for Report {
     }
 }
 
-impl From<NetworkError> for Report {
-    fn from(error: NetworkError) -> Self {
-        Self::of(Exit::Machine, &error)
-    }
-}
-
 impl From<StoreError> for Report {
     fn from(error: StoreError) -> Self {
         let exit = match &error {
@@ -188,6 +181,7 @@ impl From<FlowError> for Report {
         match error {
             FlowError::Stale { ref remedy, .. } => Self::of(Exit::Lock, &error).hint(remedy),
             FlowError::Image(error) => error.into(),
+            FlowError::Gone { image, error } => Self::from(error).hint(format!("eadem lock --image {image}")),
             FlowError::Source(error) => error.into(),
             FlowError::Store(error) => error.into(),
             FlowError::Engine(error) => error.into(),
@@ -199,10 +193,19 @@ impl From<FlowError> for Report {
 
 impl From<ImageError> for Report {
     fn from(error: ImageError) -> Self {
+        let exit = match error.blame() {
+            _ if error.is_integrity() => Exit::Integrity,
+            Some(Blame::Definition) => Exit::Invalid,
+            Some(Blame::Lock) => Exit::Lock,
+            None => Exit::Machine,
+        };
         match error {
             ImageError::Fetch(error) => error.into(),
             ImageError::Store(error) => error.into(),
-            error => Self::of(Exit::Integrity, &error),
+            ImageError::Fixups { ref image, .. } | ImageError::Lock { ref image, .. } => {
+                Self::of(exit, &error).hint(format!("eadem lock --image {image}"))
+            }
+            error => Self::of(exit, &error),
         }
     }
 }

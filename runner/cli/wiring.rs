@@ -7,7 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use eadem_fetch::{Network, NetworkOptions};
+use eadem_fetch::{Network, NetworkError, NetworkOptions};
 use eadem_flow::Bench;
 use eadem_model::{At, Cancel, Event, RunId};
 use eadem_sandbox::NativeEngine;
@@ -86,6 +86,17 @@ fn network_options(config: &Config, offline: bool) -> Result<NetworkOptions, Rep
         package_mirrors,
         ..NetworkOptions::default()
     })
+}
+
+impl From<NetworkError> for Report {
+    fn from(error: NetworkError) -> Self {
+        let exit = match &error {
+            // Those of apt are looked through before; what is left stands in eadem's configuration.
+            NetworkError::Address { .. } => Exit::Invalid,
+            NetworkError::Client(_) | NetworkError::Threads(_) => Exit::Machine,
+        };
+        Self::of(exit, &error)
+    }
 }
 
 fn use_threads(n: usize) -> Result<(), Report> {

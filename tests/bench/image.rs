@@ -24,7 +24,7 @@ pub(crate) fn measure(ground: &Ground) {
 
 fn eadem(ground: &Ground) -> Cost {
     let (full, store) = (ground.store(), ground.empty("empty"));
-    link(ground, &full.join("blobs/sha256"), &store.join("blobs/sha256"), |package| package.to_owned());
+    link(ground, &full.join("blobs/sha256"), &store.join("blobs/sha256"), str::to_owned);
     let mut command = ground.eadem(&store);
     command.args(["image", "build", "rust-trixie", "--offline"]);
     Cost::of(&command, &ground.path("home"))

@@ -53,7 +53,7 @@ impl Tarball {
 pub(crate) const PIECE: usize = 16 << 20;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
     packed.write_all(bytes).expect("memory takes all");
     packed.finish().expect("memory takes all")
 }

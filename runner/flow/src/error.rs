@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use eadem_image::ImageError;
-use eadem_model::{Ending, EngineError, Name, PathError};
+use eadem_model::{Ending, EngineError, FetchError, Name, PathError};
 use eadem_source::SourceError;
 use eadem_store::StoreError;
 
@@ -23,6 +23,14 @@ pub enum FlowError {
     /// The image could not be made.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// Packages that an image's lock pins are nowhere any more.
+    #[error("{error}")]
+    Gone {
+        /// The image.
+        image: Name,
+        /// Which, and every place that was asked.
+        error: FetchError,
+    },
     /// The source layer could not be made.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -38,6 +46,18 @@ pub enum FlowError {
     /// The build did not end well.
     #[error("{0}")]
     Build(Box<BuildFailure>),
+}
+
+impl FlowError {
+    /// Why an image could not be made from its lock.
+    pub(crate) fn of_image(image: &Name, error: ImageError) -> Self {
+        match error {
+            ImageError::Fetch(error @ FetchError::Nowhere { .. }) if !error.is_integrity() => {
+                Self::Gone { image: image.clone(), error }
+            }
+            error => Self::Image(error),
+        }
+    }
 }
 
 /// A build that did not end well.

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use eadem_image::BuiltImage;
-use eadem_model::{Digest, Event, Image, ImageLock, Inputs, Phase};
+use eadem_model::{Digest, Image, ImageLock, Inputs};
 use eadem_store::Store;
 
 use crate::{Bench, FlowError, Job, job::check_image};
@@ -20,19 +20,20 @@ pub(crate) fn prepare_image(bench: &Bench<'_>, image: &ImageLock) -> Result<(), 
     if image.result.diff_ids.iter().all(|diff_id| bench.store.has_layer(diff_id)) {
         return Ok(());
     }
-    let built = eadem_image::build(image, bench.store, bench.fetcher, bench.events)?;
-    let (phase, subject) = (Phase::Unpack, image.image.to_string());
-    bench.tell(Event::Start { phase, subject: subject.clone(), total: built.layers.len() as u64 });
-    let step = || bench.tell(Event::Advance { phase, subject: subject.clone(), by: 1, at: String::new() });
-    bench.store.lay_out_blobs(&built.layers, &step)?;
-    bench.tell(Event::Done { phase, subject: subject.clone() });
+    let built = assemble(bench, image)?;
+    eadem_image::unpack(&built, bench.store, bench.events)?;
     Ok(())
 }
 
 /// Makes sure that an image is in the store, as OCI blobs.
 pub fn build_image(bench: &Bench<'_>, image: &Image, lock: &ImageLock) -> Result<BuiltImage, FlowError> {
     check_image(image, lock)?;
-    Ok(eadem_image::build(lock, bench.store, bench.fetcher, bench.events)?)
+    assemble(bench, lock)
+}
+
+fn assemble(bench: &Bench<'_>, lock: &ImageLock) -> Result<BuiltImage, FlowError> {
+    let built = eadem_image::build(lock, bench.store, bench.fetcher, bench.events);
+    built.map_err(|error| FlowError::of_image(&lock.image, error))
 }
 
 /// The store's layers, as an engine opens them.

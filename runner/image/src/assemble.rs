@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use eadem_model::{Digest, Event, Fetcher, ImageLock, LockedPackage, LockedResult, Origin, Phase, Want};
-use eadem_store::{Layer, Store, StoreError, StoredLayer};
+use eadem_store::{Layer, Spool, Store, StoreError, StoredLayer};
 use rayon::prelude::*;
 
 use crate::{
@@ -13,7 +13,6 @@ use crate::{
     group::groups,
     oci,
     root::Root,
-    spool::Spool,
 };
 
 /// What the layers' compressed bytes, and so the manifest's digest, depend on.

@@ -7,14 +7,13 @@ use std::{
 };
 
 use eadem_model::{LockedPackage, TreePath};
-use eadem_store::Content;
+use eadem_store::{Content, Spool};
 
 use crate::{
     ar::{ArError, Member, Members},
     archive::{self, ArchiveError, Entries, EntryFault, LIMITS},
     control::{ControlError, Stanza},
     decode::decode,
-    spool::Spool,
 };
 
 /// A package, unpacked: contents of its files lie in a spool.
@@ -233,7 +232,7 @@ fn read_control(name: &str, content: impl BufRead) -> Result<(String, BTreeMap<S
 
 fn read_data(member: &Member, content: impl BufRead, spool: &Spool) -> Result<Entries, Fault> {
     let mut tar = decode(&member.name, content, data_limit(member.size))?;
-    let keep = |_: &TreePath, content: &mut dyn Read, size| spool.keep(content, size);
+    let keep = |_: &TreePath, content: &mut dyn Read, size| Ok(spool.keep(content, size)?);
     Ok(archive::read(&mut tar, LIMITS, keep)?)
 }
 

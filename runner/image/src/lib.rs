@@ -26,7 +26,6 @@ mod relation;
 mod release;
 mod resolve;
 mod root;
-mod spool;
 mod universe;
 mod unpack;
 mod usrmerge;

@@ -39,10 +39,11 @@ pub fn render(value: &impl serde::Serialize) -> String {
 }
 
 fn locate(file: &str, text: &str, error: &serde_yaml::Error) -> DocumentError {
-    let (line, column) = error.location().map_or((0, 0), |place| (place.line(), place.column()));
+    let place = error.location().map_or((0, 0), |place| (place.line(), place.column()));
     let full = error.to_string();
     // The parser appends its own place, which we show ourselves.
     let message = full.split(" at line ").next().unwrap_or(&full).to_owned();
+    let (line, column) = second_of_its_name(text, &message, place).unwrap_or(place);
     DocumentError {
         file: file.to_owned(),
         line,
@@ -51,6 +52,17 @@ fn locate(file: &str, text: &str, error: &serde_yaml::Error) -> DocumentError {
         suggestion: suggest(&message),
         message,
     }
+}
+
+/// Finds the second of two equal keys: the parser knows only where their map begins.
+fn second_of_its_name(text: &str, message: &str, (line, column): (usize, usize)) -> Option<(usize, usize)> {
+    let key = message.split_once("duplicate field `")?.1.strip_suffix('`')?;
+    let is_key = |rest: &str| rest.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(':'));
+    let in_map =
+        |line: &str| line.char_indices().nth(column.checked_sub(1)?).map(|(at, _)| is_key(&line[at..]));
+    let lines = text.lines().enumerate().skip(line.saturating_sub(1));
+    let mut keys = lines.filter(|(_, text)| in_map(text) == Some(true));
+    keys.nth(1).map(|(index, _)| (index + 1, column))
 }
 
 /// Finds the expected word that is nearest to the unknown one in serde's message.

@@ -255,12 +255,15 @@ outputs: [bin/hexyl]
     }
 
     #[test]
-    fn a_duplicate_key_is_refused() {
+    fn a_duplicate_key_is_refused_with_the_place_of_the_second() {
         let error = fault(&format!("{HEXYL}name: other\n"));
         assert!(error.message.contains("duplicate"), "{error}");
+        assert_eq!((error.line, error.column, error.text.as_str()), (7, 1, "name: other"));
         let error = fault(&format!("{HEXYL}env:\n  A: b\n  A: c\n"));
         assert!(error.message.contains("duplicate"), "{error}");
-        assert!(error.line >= 7, "{error}");
+        assert_eq!((error.line, error.column, error.text.as_str()), (9, 3, "  A: c"));
+        let error = fault(&HEXYL.replace("{crate: hexyl,", "{crate: a, crate: b,"));
+        assert_eq!(error.line, 4, "{error}");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //!
 //! Four processes stand one behind the other:
 //!
-//! 1. the **engine** ([`NativeEngine`]), threads of eadem: hands a [`launch::Launch`] over, reads the
+//! 1. the **engine** ([`NativeEngine`]), threads of eadem: hands a launch over, reads the
 //!    log, watches the clock, and reads the outputs when everything is dead;
 //! 2. the **keeper**, a single-threaded re-exec of the same program ([`launcher_main`]): makes the
 //!    room's directory, clones pid 1, kills it when asked or when eadem is gone, removes the directory;

@@ -15,7 +15,7 @@ use std::{
     os::unix::{fs::PermissionsExt, process::CommandExt},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    process::{Command, ExitCode, Stdio},
+    process::{Child, Command, ExitCode, Stdio},
     time::{Duration, Instant},
 };
 
@@ -40,8 +40,8 @@ fn main() -> ExitCode {
         Some(LAUNCHER_WORD) => launcher_main(),
         Some("__attempt") => attempts::run(&words[1..]),
         Some("__probe") => probe(Path::new(&words[1])),
-        Some("__victim") => victim(Path::new(&words[1])),
-        Some("__restless") => restless(Path::new(&words[1])),
+        Some("__victim") => victim(Path::new(&words[1]), Path::new(&words[2])),
+        Some("__restless") => restless(Path::new(&words[1]), Path::new(&words[2])),
         _ => run_tests(&words),
     }
 }
@@ -184,8 +184,8 @@ fn nothing_of_the_host_shows_in_the_mounts(world: &World) {
         varied(shell("cat /proc/self/mounts /proc/self/mountinfo")),
     ] {
         let log = world.run(&round).success();
-        let place = world.dir.path().file_name().expect("has a name").to_string_lossy().into_owned();
-        for word in [place.as_str(), "unpacked", "rooms", "ext4", "/dev/vda", "/tmp/."] {
+        let place = world.place.file_name().expect("has a name").to_string_lossy().into_owned();
+        for word in [place.as_str(), "unpacked", "rooms", "ext4", "/tmp/."] {
             assert!(!log.contains(word), "`{word}` is in:\n{log}");
         }
         assert!(log.contains("overlay"), "{log}");
@@ -453,7 +453,7 @@ fn as_stored_lists_as_stored_and_shuffled_does_not(world: &World) {
         assert_eq!(run.outcome().skipped, []);
         run.success().split_whitespace().map(str::to_owned).collect::<Vec<_>>()
     };
-    let stored = fs::read_dir(world.dir.path().join("unpacked/source/source")).expect("readable");
+    let stored = fs::read_dir(world.place.join("unpacked/source/source")).expect("readable");
     let stored: Vec<_> =
         stored.map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned()).collect();
     let (same, again) = (listed(DirectoryOrder::AsStored), listed(DirectoryOrder::AsStored));
@@ -553,9 +553,10 @@ fn directories_without_permissions_are_removed(world: &World) {
 }
 
 fn a_hundred_rooms_leave_nothing(world: &World) {
-    let state = || (fs::read_dir("/proc/self/fd").expect("readable").count(), mounts());
+    let state = || (fs::read_dir("/proc/self/fd").expect("readable").count(), mounts(&world.place));
     world.sh("true");
     let before = state();
+    assert_eq!(before.1, 0);
     for _ in 0..100 {
         world.sh("true");
     }
@@ -564,28 +565,29 @@ fn a_hundred_rooms_leave_nothing(world: &World) {
 }
 
 /// What dies in the next tests: an eadem with one room.
-fn victim(dir: &Path) -> ExitCode {
-    let mut world = World::new();
-    world.engine = NativeEngine::new(dir.to_owned());
-    let run = world.run(&attempt(&["stubborn", "98765"]));
+fn victim(place: &Path, rooms_dir: &Path) -> ExitCode {
+    let run = World::beside(place, rooms_dir).run(&attempt(&["stubborn", "98765"]));
     println!("{:?}", run.outcome);
     ExitCode::SUCCESS
 }
 
 struct Victim {
     rooms: tempfile::TempDir,
-    process: std::process::Child,
-    mounts: usize,
+    process: Child,
 }
 
 /// Starts a victim and waits until its room lives.
-fn start_victim() -> Victim {
+fn start_victim(world: &World) -> Victim {
     let rooms = tempfile::tempdir().expect("a temporary directory");
-    let mounts = mounts();
     let mut victim = Command::new(env::current_exe().expect("has a path"));
-    let process = victim.arg("__victim").arg(rooms.path()).process_group(0).spawn().expect("starts");
+    let process = victim
+        .arg("__victim")
+        .args([world.place.as_path(), rooms.path()])
+        .process_group(0)
+        .spawn()
+        .expect("starts");
     soon("the room lives", || processes("sleep\u{0}98765").len() == 4);
-    Victim { rooms, process, mounts }
+    Victim { rooms, process }
 }
 
 impl Victim {
@@ -600,12 +602,12 @@ impl Victim {
 
     fn nothing_lives(&self) {
         soon("every process is dead", || processes("sleep\u{0}98765").is_empty());
-        assert_eq!(mounts(), self.mounts);
+        assert_eq!(mounts(self.rooms.path()), 0);
     }
 }
 
-fn the_death_of_eadem_leaves_nothing(_: &World) {
-    let mut victim = start_victim();
+fn the_death_of_eadem_leaves_nothing(world: &World) {
+    let mut victim = start_victim(world);
     assert_eq!(victim.n_rooms(), 1);
     victim.kill();
     soon("the room is removed", || victim.n_rooms() == 0);
@@ -613,34 +615,32 @@ fn the_death_of_eadem_leaves_nothing(_: &World) {
 }
 
 /// What dies in the next test: an eadem that makes one room after the other.
-fn restless(dir: &Path) -> ExitCode {
-    let mut world = World::new();
-    world.engine = NativeEngine::new(dir.to_owned());
+fn restless(place: &Path, rooms_dir: &Path) -> ExitCode {
+    let world = World::beside(place, rooms_dir);
     let round = with_output(shell("mkdir -p out/a/b; echo > out/a/b/c"), "out", "/out");
     println!("ready");
-    loop {
-        println!("{:?}", world.run(&round).outcome().ending);
-    }
+    while world.run(&round).outcome().ending == Ending::Success {}
+    ExitCode::FAILURE
 }
 
-fn the_death_of_eadem_at_any_moment_leaves_nothing(_: &World) {
-    let before = mounts();
-    for turn in 0..25_u64 {
+fn the_death_of_eadem_at_any_moment_leaves_nothing(world: &World) {
+    for turn in 0..50_u64 {
         let rooms = tempfile::tempdir().expect("a temporary directory");
         // In a session of its own, so that its keepers can be told from others.
         let mut restless = Command::new("setsid");
-        restless.arg(env::current_exe().expect("has a path")).arg("__restless").arg(rooms.path());
-        let mut process = restless.stdout(Stdio::piped()).spawn().expect("starts");
-        let mut first = [0; 6];
-        process.stdout.take().expect("is piped").read_exact(&mut first).expect("gets ready");
+        restless.arg(env::current_exe().expect("has a path")).arg("__restless");
+        restless.args([world.place.as_path(), rooms.path()]).stdout(Stdio::piped());
+        let mut process = restless.spawn().expect("starts");
+        let mut out = process.stdout.take().expect("is piped");
+        out.read_exact(&mut [0; 6]).expect("gets ready");
         // The moments are spread over the life of a room, which takes some tens of milliseconds.
         std::thread::sleep(Duration::from_micros(turn * 7_919 % 50_000));
         process.kill().expect("is killed");
         process.wait().expect("is waited for");
         soon("its keepers are dead", || session(process.id()).is_empty());
         assert_eq!(fs::read_dir(rooms.path()).expect("readable").count(), 0, "turn {turn}");
+        assert_eq!(mounts(rooms.path()), 0);
     }
-    assert_eq!(mounts(), before);
 }
 
 fn the_death_of_a_keeper_is_told_and_leaves_nothing(world: &World) {
@@ -654,8 +654,8 @@ fn the_death_of_a_keeper_is_told_and_leaves_nothing(world: &World) {
     soon("every process is dead", || processes("sleep\u{0}98766").is_empty());
 }
 
-fn the_death_of_both_leaves_what_a_sweep_removes(_: &World) {
-    let mut victim = start_victim();
+fn the_death_of_both_leaves_what_a_sweep_removes(world: &World) {
+    let mut victim = start_victim(world);
     let keepers = keepers_below(victim.process.id());
     assert_eq!(sweep(victim.rooms.path()).expect("sweeps"), 0, "the living are left alone");
     // Stopped, it cannot clean up in between.
@@ -686,7 +686,7 @@ fn a_store_on_an_overlay_will_do(world: &World) {
         mount -t overlay overlay -o lowerdir=none,upperdir=upper,workdir=work,userxattr over && \
         mkdir over/rooms && exec \"$2\" __probe \"$1/over/rooms\"";
     let program = env::current_exe().expect("has a path");
-    let place = world.dir.path().join("overlay");
+    let place = world.place.join("overlay");
     fs::create_dir(&place).expect("makes");
     let said =
         Command::new("unshare").args(["-Urm", "sh", "-c", script, "sh"]).arg(&place).arg(program).output();
@@ -701,7 +701,7 @@ fn a_machine_without_namespaces_says_so_and_how_to_repair_it(world: &World) {
         .args(["-Ur", "sh", "-c", script, "sh"])
         .arg(program)
         .arg("__probe")
-        .arg(world.dir.path().join("other"));
+        .arg(world.place.join("other"));
     let said = command.output().expect("unshare starts");
     let said = String::from_utf8(said.stdout).expect("is UTF-8");
     let lines: Vec<&str> = said.lines().collect();

@@ -8,14 +8,13 @@ use std::{
 };
 
 use eadem_model::{Digest, PathError, TreePath};
-use eadem_store::{Layer, LayerError, Node, NodeKind};
+use eadem_store::{Layer, LayerError, Node, NodeKind, Spool, SpoolError};
 
 use crate::{
     bound::{Bounded, LIMITS, Limits},
     entry::{self, Spellings, Strip},
     format::{Format, HEAD},
     link,
-    spool::{PutError, Spool},
 };
 
 /// An archive that is refused.
@@ -275,7 +274,8 @@ impl Reader<'_> {
             // Asked before a byte is read, since room in the spool is set aside by what the header says.
             return Err(ArchiveFault::TooLarge { packed: self.packed, most: self.most_bytes });
         }
-        let (content, digest) = self.spool.put(entry, size).map_err(|error| put_fault(path, error))?;
+        let (content, digest) =
+            self.spool.keep_hashed(entry, size).map_err(|error| put_fault(path, error))?;
         self.found.digests.insert(path.clone(), digest);
         Ok(entry::file(mode, content))
     }
@@ -295,13 +295,13 @@ impl Reader<'_> {
     }
 }
 
-fn put_fault(path: &TreePath, error: PutError) -> ArchiveFault {
+fn put_fault(path: &TreePath, error: SpoolError) -> ArchiveFault {
     match error {
-        PutError::Read(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+        SpoolError::Read(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             ArchiveFault::Truncated { entry: path.to_string() }
         }
-        PutError::Read(error) => ArchiveFault::Damaged(error),
-        PutError::Write(error) => ArchiveFault::Spool(error),
+        SpoolError::Read(error) => ArchiveFault::Damaged(error),
+        SpoolError::Write(error) => ArchiveFault::Spool(error),
     }
 }
 

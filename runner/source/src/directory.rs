@@ -8,13 +8,10 @@ use std::{
 };
 
 use eadem_model::{At, AtError, TreePath};
-use eadem_store::{Layer, LayerError};
+use eadem_store::{Layer, LayerError, Spool, SpoolError};
 use ignore::{DirEntry, WalkBuilder};
 
-use crate::{
-    entry, link,
-    spool::{PutError, Spool},
-};
+use crate::{entry, link};
 
 /// Why a directory cannot be a source.
 #[derive(Debug, thiserror::Error)]
@@ -169,21 +166,21 @@ fn text<'a>(entry: &Path, text: &'a Path) -> Result<&'a str, DirectoryError> {
 fn file(path: &Path, spool: &Spool) -> Result<eadem_store::Node, DirectoryError> {
     let mut file = File::open(path).at(path)?;
     let found: Metadata = file.metadata().at(path)?;
-    let (content, _) = spool.put(&mut file, found.len()).map_err(|error| put_fault(path, error))?;
+    let (content, _) = spool.keep_hashed(&mut file, found.len()).map_err(|error| put_fault(path, error))?;
     if file.read(&mut [0]).at(path)? != 0 {
         return Err(DirectoryError::Changed { path: path.to_owned() });
     }
     Ok(entry::file(found.mode(), content))
 }
 
-fn put_fault(path: &Path, error: PutError) -> DirectoryError {
+fn put_fault(path: &Path, error: SpoolError) -> DirectoryError {
     let path = path.to_owned();
     match error {
-        PutError::Read(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+        SpoolError::Read(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             DirectoryError::Changed { path }
         }
-        PutError::Read(source) => AtError { path, source }.into(),
-        PutError::Write(source) => DirectoryError::Spool { path, source },
+        SpoolError::Read(source) => AtError { path, source }.into(),
+        SpoolError::Write(source) => DirectoryError::Spool { path, source },
     }
 }
 

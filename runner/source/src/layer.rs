@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use eadem_model::{Digest, Event, Fetcher, LockedSource, Origin, Phase, RecipeLock, Want};
-use eadem_store::{Layer, Store, StoreError};
+use eadem_store::{Layer, Spool, Store, StoreError};
 use rayon::prelude::*;
 
 use crate::{
@@ -11,7 +11,6 @@ use crate::{
     archive::Unfolded,
     lockfile::{self, LockedCrate},
     own::{self, Place},
-    spool::Spool,
     vendor,
 };
 

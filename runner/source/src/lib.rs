@@ -17,7 +17,6 @@ mod link;
 mod lock;
 mod lockfile;
 mod own;
-mod spool;
 #[cfg(test)]
 mod tar_by_hand;
 mod vendor;

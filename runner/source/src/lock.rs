@@ -3,13 +3,12 @@
 use std::{io::Read, path::Path};
 
 use eadem_model::{Digest, Event, Fetcher, LockedSource, Recipe, Want};
-use eadem_store::{Content, Layer, NodeKind, Store};
+use eadem_store::{Content, Layer, NodeKind, Spool, Store};
 
 use crate::{
     LockfileError, SourceError, layer,
     lockfile::{self, LockedCrate},
     own::{self, Place},
-    spool::Spool,
     vendor,
 };
 

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use eadem_model::{Digest, Event, Fetcher, LockedSource, Name, Origin, Recipe, SourceSpec, Want};
-use eadem_store::{Layer, Store, StoreError};
+use eadem_store::{Layer, Spool, Store, StoreError};
 use semver::Version;
 
-use crate::{SourceError, archive, directory, entry::Strip, lockfile::LockedCrate, spool::Spool, vendor};
+use crate::{SourceError, archive, directory, entry::Strip, lockfile::LockedCrate, vendor};
 
 /// Where sources come from and go to.
 #[derive(Clone, Copy)]

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use eadem_model::{Digest, Origin, TreePath};
-use eadem_store::{Content, Layer, NodeKind, Store};
+use eadem_store::{Content, Layer, NodeKind, Spool, Store};
 use serde::Serialize;
 
 use crate::{
@@ -13,7 +13,6 @@ use crate::{
     archive::{self, Unfolded},
     entry::{self, Strip},
     lockfile::LockedCrate,
-    spool::Spool,
 };
 
 /// Where crates lie below the source layer.

@@ -1,9 +1,9 @@
 //! Layers as compressed blobs, the same bytes for every number of threads.
 
-use std::io::{self, BufReader, Write};
+use std::io::{self, Write};
 
 use eadem_model::{Digest, TreePath};
-use flate2::{Compression, GzBuilder, bufread::MultiGzDecoder};
+use flate2::{Compression, GzBuilder};
 use rayon::prelude::*;
 
 use crate::{
@@ -41,26 +41,6 @@ impl Store {
         let (diff_id, blob) = rayon::join(|| layer.diff_id(), || self.put_pieces(&layer));
         let (blob, size) = blob?;
         Ok(StoredLayer { diff_id: diff_id.map_err(StoreError::Layer)?, blob, size })
-    }
-
-    /// Lays compressed layers out side by side, and tells of each one that is done.
-    ///
-    /// Two processes that want the same layer do not both unpack it.
-    pub fn lay_out_blobs(&self, layers: &[StoredLayer], done: &(dyn Fn() + Sync)) -> Result<(), StoreError> {
-        layers.par_iter().try_for_each(|layer| {
-            self.lay_out_blob(layer)?;
-            done();
-            Ok(())
-        })
-    }
-
-    fn lay_out_blob(&self, layer: &StoredLayer) -> Result<(), StoreError> {
-        let _alone = self.exclusive(&format!("layer-{}", layer.diff_id.hex()))?;
-        if self.has_layer(&layer.diff_id) {
-            return Ok(());
-        }
-        let blob = BufReader::with_capacity(1 << 17, self.open_blob(&layer.blob)?);
-        self.unpack_layer(&layer.diff_id, &mut MultiGzDecoder::new(blob))
     }
 
     fn put_pieces(&self, layer: &Layer) -> Result<(Digest, u64), StoreError> {

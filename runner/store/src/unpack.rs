@@ -303,7 +303,7 @@ impl Place {
         if let Some((uid, gid)) = self.owner {
             rustix::fs::fchown(&file, Some(uid), Some(gid))?;
         }
-        rustix::fs::fchmod(&file, Mode::from(mode & 0o777))?;
+        rustix::fs::fchmod(&file, Mode::from(mode & 0o1777))?;
         Ok(rustix::fs::futimens(&file, &times(mtime)?)?)
     }
 

@@ -1,6 +1,6 @@
 //! Looks at the host's processes and mounts.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -21,12 +21,9 @@ pub(crate) fn processes(command: &str) -> Vec<i32> {
         .expect("readable")
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
     let matches = |pid: &i32| {
-        fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| {
-            String::from_utf8_lossy(&line)
-                .rsplit_once('/')
-                .map_or(String::from_utf8_lossy(&line).into_owned(), |it| it.1.to_owned())
-                .starts_with(command)
-        })
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).into_owned();
+        line.rsplit_once('/').map_or(line.as_str(), |(_, name)| name).starts_with(command)
     };
     pids.filter(matches).collect()
 }
@@ -60,14 +57,18 @@ pub(crate) fn session(id: u32) -> Vec<i32> {
         // The name may hold spaces; behind it come state, parent, group and session.
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        fields.split_whitespace().nth(3) == Some(id.to_string().as_str())
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        // The dead that nobody buried yet hold nothing any more.
+        fields.get(3) == Some(&id.to_string().as_str()) && fields[0] != "Z"
     };
     processes("").into_iter().filter(of_session).collect()
 }
 
-/// Mounts of the host.
-pub(crate) fn mounts() -> usize {
-    fs::read_to_string("/proc/self/mountinfo").expect("readable").lines().count()
+/// Mounts of the host that have to do with a directory.
+pub(crate) fn mounts(of: &Path) -> usize {
+    let of = of.to_str().expect("is UTF-8");
+    let mounts = fs::read_to_string("/proc/self/mountinfo").expect("readable");
+    mounts.lines().filter(|line| line.contains(of)).count()
 }
 
 pub(crate) fn signal(pid: i32, signal: Signal) {

@@ -34,11 +34,13 @@ const PROGRAMS: [&str; 14] = [
     "/bin/hostname",
 ];
 
-/// Everything that a test needs, in one temporary directory.
+/// Everything that a test needs, in one directory.
 pub(crate) struct World {
-    pub(crate) dir: tempfile::TempDir,
+    pub(crate) place: PathBuf,
     pub(crate) engine: NativeEngine,
-    pub(crate) layers: BTreeMap<Digest, PathBuf>,
+    layers: BTreeMap<Digest, PathBuf>,
+    /// Removes the directory.
+    _dir: Option<tempfile::TempDir>,
 }
 
 impl Inputs for World {
@@ -54,7 +56,8 @@ impl World {
         let dir = tempfile::tempdir().expect("a temporary directory");
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).expect("sets");
         let engine = NativeEngine::new(dir.path().join("rooms"));
-        let mut world = Self { dir, engine, layers: BTreeMap::new() };
+        let mut world =
+            Self { place: dir.path().to_owned(), engine, layers: BTreeMap::new(), _dir: Some(dir) };
         let libraries = world.layer("libraries", |to| install(to, &PROGRAMS.map(PathBuf::from)));
         let program = world.layer("program", |to| {
             let own = std::env::current_exe().expect("has a path");
@@ -79,9 +82,17 @@ impl World {
         world
     }
 
+    /// The layers of another world, and another place for rooms.
+    pub(crate) fn beside(place: &Path, rooms_dir: &Path) -> Self {
+        let unpacked =
+            ["libraries", "program", "source"].map(|name| (digest(name), place.join("unpacked").join(name)));
+        let engine = NativeEngine::new(rooms_dir.to_owned());
+        Self { place: place.to_owned(), engine, layers: BTreeMap::from(unpacked), _dir: None }
+    }
+
     /// Makes a layer as the store would: its files belong to the rooms' user.
     pub(crate) fn layer(&mut self, name: &str, fill: impl FnOnce(&Path)) -> Digest {
-        let path = self.dir.path().join("unpacked").join(name);
+        let path = self.place.join("unpacked").join(name);
         fs::create_dir_all(&path).expect("makes");
         fill(&path);
         own(&path);
@@ -90,7 +101,7 @@ impl World {
     }
 
     pub(crate) fn rooms_dir(&self) -> PathBuf {
-        self.dir.path().join("rooms")
+        self.place.join("rooms")
     }
 
     /// Runs a round and gives what came of it.
