@@ -260,6 +260,9 @@ pub(crate) const END: [u8; 1024] = [0; 1024];
 
 const BLOCK: u64 = 512;
 
+/// Content is copied in parts of this size: hundreds of megabytes go through here twice.
+const BUFFER: usize = 128 << 10;
+
 /// Writes one entry: its PAX header if it needs one, its header, its content, its padding.
 pub(crate) fn write_entry(path: &TreePath, node: &Node, out: &mut dyn Write) -> io::Result<()> {
     let (name, link) = (tar_name(path, node), link_target(node));
@@ -356,9 +359,13 @@ fn write_pax(records: &[u8], out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn write_padded(content: &mut dyn Read, size: u64, out: &mut dyn Write) -> io::Result<()> {
-    let copied = io::copy(content, out)?;
-    if copied != size {
-        return Err(io::ErrorKind::UnexpectedEof.into());
+    let mut buffer = vec![0; BUFFER.min(usize::try_from(size).unwrap_or(BUFFER))];
+    let mut left = size;
+    while left > 0 {
+        let part = buffer.len().min(usize::try_from(left).unwrap_or(BUFFER));
+        content.read_exact(&mut buffer[..part])?;
+        out.write_all(&buffer[..part])?;
+        left -= part as u64;
     }
     let padding = usize::try_from(size.next_multiple_of(BLOCK) - size).expect("less than a block");
     out.write_all(&END[..padding])
