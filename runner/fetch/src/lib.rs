@@ -7,6 +7,7 @@ mod apt;
 mod batch;
 mod client;
 mod download;
+mod error;
 mod job;
 mod network;
 mod options;
@@ -18,5 +19,6 @@ mod shown;
 mod trouble;
 
 pub use apt::apt_mirrors;
-pub use network::{Network, NetworkError};
+pub use error::NetworkError;
+pub use network::Network;
 pub use options::{NetworkOptions, Proxy, SNAPSHOT_ARCHIVE};

@@ -4,7 +4,7 @@ use eadem_model::{Attempt, Fault, Origin, TreePath};
 use reqwest::Url;
 use tame_index::{KrateName, index::IndexConfig};
 
-use crate::{network::NetworkError, options::NetworkOptions, shown::shown_text};
+use crate::{error::NetworkError, options::NetworkOptions, shown::shown_text};
 
 /// One place that can be asked for a file.
 #[derive(Debug, Clone, PartialEq, Eq)]

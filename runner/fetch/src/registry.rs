@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     client::Client,
-    network::NetworkError,
+    error::NetworkError,
     patience::Patience,
     place::{below, web_address},
     shown::shown,

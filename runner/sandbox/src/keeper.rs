@@ -37,14 +37,11 @@ use crate::{
     source::Sources,
 };
 
-/// The hidden word that asks the program to be a keeper: `eadem __room`.
-pub const LAUNCHER_WORD: &str = "__room";
-
 /// The status of a process with a bug.
 const BUG: i32 = 70;
 
 /// Keeps one room. A program that has a [`crate::NativeEngine`] must call this first thing in its
-/// main function when its first argument is [`LAUNCHER_WORD`], before there is a second thread.
+/// main function when its first argument is [`crate::LAUNCHER_WORD`], before there is a second thread.
 ///
 /// Standard input is the socket to the engine and standard output the room's log. Started by hand,
 /// it does nothing and says so by its status.

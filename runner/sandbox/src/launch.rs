@@ -8,6 +8,9 @@ use std::{
 use eadem_model::Room;
 use serde::{Deserialize, Serialize};
 
+/// The hidden word that asks the program to be a keeper: `eadem __room`.
+pub const LAUNCHER_WORD: &str = "__room";
+
 /// A room and where its parts lie on the host.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Launch {

@@ -47,4 +47,5 @@ mod supervise;
 pub use directory::sweep;
 pub use engine::NativeEngine;
 pub use identity::outer_ids;
-pub use keeper::{LAUNCHER_WORD, launcher_main};
+pub use keeper::launcher_main;
+pub use launch::LAUNCHER_WORD;

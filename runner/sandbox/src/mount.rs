@@ -18,6 +18,13 @@ use rustix::{
     process::{chdir, pivot_root},
 };
 
+/// What every mount of a room has: no setuid programs, no devices.
+pub(crate) const SAFE: MountAttrFlags =
+    MountAttrFlags::MOUNT_ATTR_NOSUID.union(MountAttrFlags::MOUNT_ATTR_NODEV);
+
+/// The same, and nobody writes.
+pub(crate) const READ_ONLY: MountAttrFlags = SAFE.union(MountAttrFlags::MOUNT_ATTR_RDONLY);
+
 /// Cuts the room's mounts off from the host's.
 pub(crate) fn make_private() -> Result<()> {
     mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)
@@ -103,4 +110,10 @@ pub(crate) fn enter(root: &str) -> Result<()> {
 pub(crate) fn open_beneath(dir: impl AsFd, path: &str) -> Result<OwnedFd> {
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     openat2(dir, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty(), resolve)
+}
+
+/// Shows a directory of the stage, or below it, and lets nobody write.
+pub(crate) fn show_read_only(from: &str, target: &str) -> Result<()> {
+    check(target)?;
+    show(from, target, READ_ONLY)
 }

@@ -3,9 +3,13 @@
 use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
 
 use eadem_model::{Ending, EngineError, Processors, Room, Skipped};
-use rustix::thread::sched_getaffinity;
 
-use crate::{payload::MAX_PROCESSES, report::Note, stage::MEMORY_BYTES, supervise::Course};
+use crate::{
+    payload::{MAX_PROCESSES, can_give_a_processor_up},
+    report::Note,
+    stage::MEMORY_BYTES,
+    supervise::Course,
+};
 
 impl Course {
     /// How the payload ended. Outputs are not looked at yet.
@@ -33,11 +37,6 @@ pub(crate) fn limits(room: &Room) -> Vec<String> {
         format!("tmp={MEMORY_BYTES}B"),
         format!("processes={MAX_PROCESSES}"),
     ]
-}
-
-/// Whether there is a processor to give up.
-pub(crate) fn can_give_a_processor_up() -> bool {
-    sched_getaffinity(None).is_ok_and(|allowed| allowed.count() > 1)
 }
 
 /// What of the setting the room went without.

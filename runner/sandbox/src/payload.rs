@@ -21,9 +21,13 @@ use crate::{
     failure::{Attempt, Blame, Failure},
     filter::Filter,
     mount::last_error,
-    outcome::can_give_a_processor_up,
     report::Report,
 };
+
+/// Whether there is a processor to give up.
+pub(crate) fn can_give_a_processor_up() -> bool {
+    sched_getaffinity(None).is_ok_and(|allowed| allowed.count() > 1)
+}
 
 /// Processes and threads of one room.
 pub(crate) const MAX_PROCESSES: u64 = 32_768;

@@ -10,7 +10,7 @@ use rustix::{
 use crate::{
     failure::{Attempt, Failure},
     mount,
-    stage::show_read_only,
+    mount::show_read_only,
 };
 
 /// Parts that change the machine.

@@ -21,7 +21,7 @@ use rustix::{
 use crate::{
     failure::{Attempt, Failure},
     mount,
-    stage::show_read_only,
+    mount::show_read_only,
 };
 
 /// Shows the directory `from` of the stage at `target`, in an order that `seed` decides.

@@ -24,8 +24,8 @@ use rustix::{
     fs::{CWD, FileType, Mode, mkdir, mknodat},
     io::Errno,
     mount::{
-        FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, fsconfig_create,
-        fsconfig_set_string, fsmount, fsopen, move_mount,
+        FsMountFlags, FsOpenFlags, MountFlags, MoveMountFlags, fsconfig_create, fsconfig_set_string, fsmount,
+        fsopen, move_mount,
     },
     process::fchdir,
 };
@@ -42,8 +42,6 @@ pub(crate) const MEMORY_BYTES: u64 = 4 << 30;
 const MEMORY_INODES: &str = "1000000";
 
 const SAFE: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
-const SAFE_ATTR: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_NOSUID.union(MountAttrFlags::MOUNT_ATTR_NODEV);
-const READ_ONLY_ATTR: MountAttrFlags = SAFE_ATTR.union(MountAttrFlags::MOUNT_ATTR_RDONLY);
 
 /// Makes the stage the working directory.
 ///
@@ -61,7 +59,7 @@ fn furnish() -> rustix::io::Result<()> {
     }
     blank_file("blank")?;
     // Nobody can write to it from here on, wherever it is shown.
-    mount::show("blank", "blank", READ_ONLY_ATTR)
+    mount::show("blank", "blank", mount::READ_ONLY)
 }
 
 /// An empty file, to be hidden by a mount or to hide something.
@@ -75,7 +73,7 @@ fn memory() -> rustix::io::Result<OwnedFd> {
     fsconfig_set_string(&fs, "nr_inodes", MEMORY_INODES)?;
     fsconfig_set_string(&fs, "mode", "0755")?;
     fsconfig_create(&fs)?;
-    let stage = fsmount(&fs, FsMountFlags::FSMOUNT_CLOEXEC, SAFE_ATTR)?;
+    let stage = fsmount(&fs, FsMountFlags::FSMOUNT_CLOEXEC, mount::SAFE)?;
     move_mount(&stage, "", CWD, "/proc", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
     Ok(stage)
 }
@@ -159,8 +157,8 @@ pub(crate) fn mount_scratch(room: &Room, disk: &OwnedFd) -> Result<Option<Note>,
     let from = if note.is_some() { "disk/u" } else { "scratch" };
     for (index, at) in room.scratch.iter().enumerate() {
         let target = format!("root{at}");
-        let shown =
-            mount::check(&target).and_then(|()| mount::show(&format!("{from}/{index}"), &target, SAFE_ATTR));
+        let shown = mount::check(&target)
+            .and_then(|()| mount::show(&format!("{from}/{index}"), &target, mount::SAFE));
         shown.machine("mounting a scratch directory")?;
     }
     Ok(note)
@@ -181,13 +179,7 @@ pub(crate) fn mount_memory() -> Result<(), Failure> {
     for (name, target) in [("tmp", "root/tmp"), ("vartmp", "root/var/tmp"), ("shm", "root/dev/shm")] {
         let open = fs::set_permissions(name, fs::Permissions::from_mode(0o1777));
         open.machine("making a temporary directory")?;
-        mount::show(name, target, SAFE_ATTR).machine("mounting a temporary directory")?;
+        mount::show(name, target, mount::SAFE).machine("mounting a temporary directory")?;
     }
     Ok(())
-}
-
-/// Shows a directory of the stage, or below it, and lets nobody write.
-pub(crate) fn show_read_only(from: &str, target: &str) -> rustix::io::Result<()> {
-    mount::check(target)?;
-    mount::show(from, target, READ_ONLY_ATTR)
 }

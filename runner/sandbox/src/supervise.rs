@@ -19,8 +19,7 @@ use rustix::{
 
 use crate::{
     failure::Failure,
-    keeper::LAUNCHER_WORD,
-    launch::Launch,
+    launch::{LAUNCHER_WORD, Launch},
     report::{DONE, KILL, Note, Report, Reports},
 };
 

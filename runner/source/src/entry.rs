@@ -8,7 +8,7 @@ use std::{
 use eadem_model::{DEFAULT_EPOCH, TreePath};
 use eadem_store::{Content, Node, NodeKind};
 
-use crate::archive::ArchiveFault;
+use crate::fault::ArchiveFault;
 
 /// The time of every entry of a source layer: cargo compares times of sources only within one
 /// build, and some packers refuse what is older than zip.

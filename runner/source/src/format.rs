@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use crate::archive::ArchiveFault;
+use crate::fault::ArchiveFault;
 
 /// How the tar in an archive is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

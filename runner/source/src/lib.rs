@@ -11,6 +11,7 @@ mod bound;
 mod directory;
 mod entry;
 mod error;
+mod fault;
 mod format;
 mod layer;
 mod link;
@@ -23,9 +24,9 @@ mod vendor;
 #[cfg(test)]
 mod world;
 
-pub use archive::{ArchiveError, ArchiveFault};
 pub use directory::DirectoryError;
 pub use error::SourceError;
+pub use fault::{ArchiveError, ArchiveFault};
 pub use layer::source_layer;
 pub use lock::{LockedSources, lock_sources};
 pub use lockfile::LockfileError;
