@@ -33,8 +33,8 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) offline: bool,
     /// How many threads to use, instead of one for each processor
-    #[arg(short = 'j', long, value_name = "N", global = true)]
-    pub(crate) jobs: Option<usize>,
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), global = true)]
+    pub(crate) jobs: Option<u16>,
     /// Go on with the other recipes when one fails
     #[arg(long, global = true)]
     pub(crate) keep_going: bool,

@@ -148,6 +148,9 @@ impl From<FetchError> for Report {
         };
         let mut report = Self::of(exit, &error);
         match error {
+            FetchError::Nowhere { attempts, .. } if attempts.is_empty() => {
+                report.hint("name a mirror in config.yaml: `mirrors: {packages: [URL]}`")
+            }
             FetchError::Nowhere { attempts, .. } => {
                 let tried =
                     attempts.iter().map(|attempt| format!("tried {}: {}", attempt.place, attempt.fault));

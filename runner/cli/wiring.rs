@@ -37,7 +37,7 @@ impl Wiring {
     pub(crate) fn new(global: &Global) -> Result<Self, Report> {
         let config = Config::read()?;
         if let Some(jobs) = global.jobs {
-            use_threads(jobs)?;
+            use_threads(jobs.into())?;
         }
         let store = Arc::new(open_store(&config, global.store.as_deref())?);
         let network = Network::new(network_options(&config, global.offline)?, Arc::clone(&store))?;

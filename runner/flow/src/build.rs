@@ -46,7 +46,9 @@ fn recorded(bench: &Bench<'_>, plan: &Digest) -> Result<Option<(RunId, Tree)>, F
     let baseline = Setting::baseline();
     for record in bench.store.records(plan)? {
         let round = record.rounds.into_iter().find(|round| round.setting == baseline);
-        if let Some(tree) = round.and_then(|round| round.tree).filter(|tree| bench.store.has_tree(tree)) {
+        if let Some(tree) = round.and_then(|round| round.tree)
+            && bench.store.has_tree(&tree)?
+        {
             return Ok(Some((record.run, tree)));
         }
     }

@@ -61,18 +61,20 @@ pub fn verify(bench: &Bench<'_>, job: &Job, proofs: Proofs) -> Result<Verificati
     compare(bench, job, digest, vec![first, second])
 }
 
-/// Finds a record in which the same two rounds agreed.
+/// Finds a record in which the same two rounds agreed, and whose outputs are still there.
 fn proof(bench: &Bench<'_>, plan: &Digest, rounds: [&Round; 2]) -> Result<Option<Record>, FlowError> {
-    let fits = |record: &Record| {
+    let agrees = |record: &Record| {
         record.verdict == Some(Verdict::Reproducible)
             && record.rounds.len() == rounds.len()
             && record.rounds.iter().zip(rounds).all(|(was, is)| was.setting == is.setting)
-            && record
-                .rounds
-                .iter()
-                .all(|round| round.tree.as_ref().is_some_and(|tree| bench.store.has_tree(tree)))
     };
-    Ok(bench.store.records(plan)?.into_iter().find(fits))
+    for record in bench.store.records(plan)?.into_iter().filter(agrees) {
+        let tree = record.rounds[0].tree.as_ref();
+        if tree.map_or(Ok(false), |tree| bench.store.has_tree(tree))? {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
 }
 
 fn answer(plan: Digest, record: Record) -> Verification {

@@ -12,7 +12,7 @@ use eadem_model::{
     RecipeLock, Round, RunId, Setting, Usage, Verdict, Want, Watch,
     document::{Version1, parse},
 };
-use eadem_store::{Layer, Node, Store};
+use eadem_store::{Layer, Node, Store, StoreError};
 
 const IMAGE: &str = "
 eadem: 1
@@ -246,6 +246,22 @@ fn a_second_equal_build_is_answered_from_the_record() {
     assert_eq!(second.recorded, Some(RunId::new(1, 1)));
     assert_eq!(first.tree, second.tree);
     assert_eq!(engine.n_runs.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_record_whose_outputs_are_damaged_answers_nothing() {
+    let (world, engine) = (World::new(), Fake::new(steady));
+    world.verify(&engine, 1, Proofs::Use).expect("verified");
+    let output = world.store.file_path(&Digest::of(b"same"));
+    std::fs::remove_file(&output).expect("there");
+    std::fs::write(&output, "evil").expect("written");
+    assert!(matches!(world.build(&engine, 2), Err(FlowError::Store(StoreError::Damaged { .. }))));
+    assert!(matches!(
+        world.verify(&engine, 3, Proofs::Use),
+        Err(FlowError::Store(StoreError::Damaged { .. }))
+    ));
+    std::fs::remove_file(&output).expect("there");
+    assert_eq!(world.verify(&engine, 4, Proofs::Use).expect("verified").proof, None);
 }
 
 #[test]

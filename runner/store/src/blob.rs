@@ -45,6 +45,19 @@ impl Store {
         Ok(bytes)
     }
 
+    /// Reads a blob whole and compares it with its name.
+    pub(crate) fn check_blob(&self, digest: &Digest) -> Result<(), StoreError> {
+        let path = self.blob_path(digest);
+        let mut hash = DigestWriter::new(io::sink());
+        io::copy(&mut self.open_blob(digest)?, &mut hash).at(&path)?;
+        let found = hash.finish().0;
+        if found == *digest {
+            Ok(())
+        } else {
+            Err(StoreError::Damaged { path, why: format!("it holds {found}") })
+        }
+    }
+
     /// Starts a blob whose digest is not known yet.
     pub fn blob_writer(&self) -> Result<BlobWriter, StoreError> {
         let file = Unnamed::create_in(&self.blobs_dir())?;
@@ -137,5 +150,6 @@ mod tests {
         fs::remove_file(&path).expect("removed");
         fs::write(&path, b"abd").expect("written");
         assert!(matches!(store.read_blob(&digest), Err(StoreError::Damaged { .. })));
+        assert!(matches!(store.check_blob(&digest), Err(StoreError::Damaged { .. })));
     }
 }

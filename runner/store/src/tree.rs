@@ -24,11 +24,18 @@ impl Store {
     }
 
     /// Whether every file of a tree is there.
-    pub fn has_tree(&self, tree: &Tree) -> bool {
-        tree.entries.values().all(|entry| match entry {
-            Entry::File { digest, .. } => self.has_blob(digest),
-            _ => true,
-        })
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if one is there with other bytes: nothing may be said of such a tree.
+    pub fn has_tree(&self, tree: &Tree) -> Result<bool, StoreError> {
+        for entry in tree.entries.values() {
+            let Entry::File { digest, .. } = entry else { continue };
+            if !self.has_blob(digest) {
+                return Ok(false);
+            }
+            self.check_blob(digest)?;
+        }
+        Ok(true)
     }
 
     /// Where the content of a tree's file lies in the store.
@@ -129,7 +136,7 @@ mod tests {
         writer.file(&path("bin/a"), true, &mut &b"abc"[..]).expect("taken");
         writer.symlink(&path("bin/b"), "a").expect("taken");
         let tree = writer.finish().expect("finished");
-        assert!(store.has_tree(&tree));
+        assert!(store.has_tree(&tree).expect("readable"));
 
         let out = dir.path().join("out");
         for _ in 0..2 {
