@@ -158,7 +158,7 @@ fn a_forged_release_is_refused() {
         .expect("the release lists packages");
     let digit = real[..at].iter().rposition(u8::is_ascii_hexdigit).expect("a size stands before the name");
     forged[digit] = if forged[digit] == b'1' { b'2' } else { b'1' };
-    refused(&forged, "signature");
+    refused(&forged, "the text was changed");
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     io::{self, IsTerminal, Write},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -23,6 +26,7 @@ pub(crate) struct Console {
     colour: bool,
     bars: Option<MultiProgress>,
     steps: Mutex<BTreeMap<(Phase, String), Step>>,
+    lost: AtomicBool,
 }
 
 /// A phase that is under way.
@@ -42,7 +46,7 @@ impl Console {
         let wanted =
             terminal && talk.progress == Progress::Auto && !talk.quiet && talk.format == Format::Human;
         let bars = wanted.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
-        Self { talk: *talk, colour, bars, steps: Mutex::default() }
+        Self { talk: *talk, colour, bars, steps: Mutex::default(), lost: AtomicBool::new(false) }
     }
 
     /// Whether standard output carries JSON.
@@ -123,12 +127,24 @@ impl Console {
     /// Prints a line of results; a reader that has gone away ends nothing.
     pub(crate) fn print(&self, line: &str) {
         let print = || {
-            let _ = writeln!(io::stdout().lock(), "{line}");
+            let written = writeln!(io::stdout().lock(), "{line}");
+            if written.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe) {
+                self.lost.store(true, Ordering::Relaxed);
+            }
         };
         match &self.bars {
             Some(bars) => bars.suspend(print),
             None => print(),
         }
+    }
+
+    /// The status at the end: results that could not be written were not given.
+    pub(crate) fn finish(&self, exit: Exit) -> Exit {
+        if !self.lost.load(Ordering::Relaxed) {
+            return exit;
+        }
+        self.say("error: standard output does not take the results");
+        exit.worst(Exit::Machine)
     }
 
     /// Prints a value as one line of JSON.
@@ -140,6 +156,9 @@ impl Console {
     pub(crate) fn fail(&self, report: &Report) -> Exit {
         for step in std::mem::take(&mut *self.steps()).into_values() {
             step.bar.iter().for_each(ProgressBar::finish_and_clear);
+        }
+        if self.is_json() {
+            self.json(&report.value());
         }
         self.say(report.render(self.colour).trim_end());
         report.exit

@@ -26,11 +26,12 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let console = Console::new(&args.talk());
     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| commands::run(&args, &console)));
-    match done {
-        Ok(Ok(exit)) => exit.into(),
-        Ok(Err(report)) => console.fail(&report).into(),
-        Err(_) => console.bug().into(),
-    }
+    let exit = match done {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(report)) => console.fail(&report),
+        Err(_) => console.bug(),
+    };
+    console.finish(exit).into()
 }
 
 /// What a command comes to.

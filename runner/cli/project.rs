@@ -1,7 +1,9 @@
 //! The project's files: recipes, images and their locks.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -20,8 +22,13 @@ impl Project {
     /// Finds the project at or above `start`, or takes `given` as it is.
     pub(crate) fn find(given: Option<&Path>, start: &Path) -> Result<Self, Report> {
         if let Some(root) = given {
-            let root = root.canonicalize().at(root)?;
-            return Ok(Self { root });
+            return match root.canonicalize() {
+                Ok(root) if root.join("recipes").is_dir() || root.join("images").is_dir() => {
+                    Ok(Self { root })
+                }
+                _ => Err(Report::new(Exit::Usage, format!("{} is no project", root.display()))
+                    .hint("name a directory that holds `recipes/` or `images/`")),
+            };
         }
         match start.ancestors().find(|dir| dir.join("recipes").is_dir()) {
             Some(root) => Ok(Self { root: root.to_owned() }),
@@ -54,6 +61,9 @@ impl Project {
     fn names(&self, dir: &str) -> Result<Vec<String>, Report> {
         let dir = self.root.join(dir);
         let mut names = Vec::new();
+        if !dir.is_dir() {
+            return Ok(names);
+        }
         for entry in fs::read_dir(&dir).at(&dir)? {
             let path = entry.at(&dir)?.path();
             if path.extension().is_some_and(|extension| extension == "yaml") {
@@ -94,7 +104,7 @@ impl Project {
 
     /// Reads the keys that may sign an image's packages, and checks them.
     pub(crate) fn keyring(&self, image: &Image) -> Result<Vec<u8>, Report> {
-        let path = self.root.join("images").join(&image.debian.keyring.file);
+        let path = self.root.join("images").join(image.debian.keyring.file.as_str());
         let bytes = fs::read(&path).at(&path)?;
         let (wanted, found) = (image.debian.keyring.sha256, Digest::of(&bytes));
         if wanted == found {
@@ -129,6 +139,10 @@ impl Project {
 
     /// Reads a document if it is there.
     fn read<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, Report> {
+        // A pipe would be waited for without end.
+        if path.exists() && !path.is_file() {
+            return Err(Report::new(Exit::Invalid, format!("{} is not a file", self.shown(path))));
+        }
         match fs::read_to_string(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
@@ -161,9 +175,12 @@ impl RecipeFile {
 /// Writes a lock; a reader sees the old one or the new one.
 pub(crate) fn write_lock(path: &Path, lock: &impl Serialize, made_by: &str) -> Result<(), Report> {
     let text = format!("# Made by `{made_by}`; not to be edited.\n{}", document::render(lock));
-    let new = path.with_extension("lock.new");
-    fs::write(&new, text).at(&new)?;
-    fs::rename(&new, path).at(path)?;
+    // A name that nobody can foresee: the project may hold a link at any fixed one.
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mode = fs::Permissions::from_mode(0o644);
+    let mut new = tempfile::Builder::new().permissions(mode).tempfile_in(dir).at(dir)?;
+    new.write_all(text.as_bytes()).at(path)?;
+    new.persist(path).map_err(|error| error.error).at(path)?;
     Ok(())
 }
 

@@ -65,6 +65,18 @@ impl Report {
         self
     }
 
+    /// The same as a value, for `--format json`.
+    pub(crate) fn value(&self) -> serde_json::Value {
+        serde_json::json!({
+            "result": "error",
+            "exit": self.exit as u8,
+            "message": self.message,
+            "facts": self.facts,
+            "causes": self.causes,
+            "hints": self.hints,
+        })
+    }
+
     /// The whole text, as it goes to standard error.
     pub(crate) fn render(&self, colour: bool) -> String {
         let mut text = match &self.place {
@@ -129,9 +141,11 @@ impl From<StoreError> for Report {
             StoreError::Damaged { .. } => Exit::Integrity,
             StoreError::Io(_) | StoreError::Owner { .. } | StoreError::Layer(_) => Exit::Machine,
             StoreError::Missing(_) => Exit::Fetch,
+            StoreError::NotAStore { .. } => Exit::Usage,
         };
         let report = Self::of(exit, &error);
         match error {
+            StoreError::NotAStore { .. } => report.hint("name a new or an empty directory"),
             StoreError::Owner { .. } => report.hint("name a store of your own by --store DIR"),
             StoreError::Damaged { path, .. } => report.hint(format!("rm {}", path.display())),
             _ => report,

@@ -3,13 +3,16 @@
 use std::{
     path::Path,
     process::ExitCode,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use eadem_fetch::{Network, NetworkError, NetworkOptions};
 use eadem_flow::Bench;
-use eadem_model::{At, Cancel, Event, RunId};
+use eadem_model::{At, Cancel, Engine, EngineError, Event, Inputs, Outcome, OutputSink, Round, RunId, Watch};
 use eadem_sandbox::NativeEngine;
 use eadem_store::Store;
 
@@ -19,13 +22,16 @@ use crate::{args::Global, config::Config, exit::Exit, report::Report};
 pub(crate) struct Wiring {
     pub(crate) store: Arc<Store>,
     network: Network,
-    engine: NativeEngine,
+    engine: Watched,
     cancel: &'static Cancel,
     run: RunId,
 }
 
 /// Set from the terminal's interrupt.
 static CANCEL: Cancel = Cancel::new();
+
+/// Whether a room is there to be ended in order.
+static IN_ROOM: AtomicBool = AtomicBool::new(false);
 
 /// Becomes the launcher of a room if this process was started as one.
 pub(crate) fn room_launcher() -> Option<ExitCode> {
@@ -41,8 +47,8 @@ impl Wiring {
         }
         let store = Arc::new(open_store(&config, global.store.as_deref())?);
         let network = Network::new(network_options(&config, global.offline)?, Arc::clone(&store))?;
-        let engine = NativeEngine::new(store.rooms_dir());
-        cancel_on_interrupt();
+        let engine = Watched(NativeEngine::new(store.rooms_dir()));
+        end_on_interrupt();
         Ok(Self { store, network, engine, cancel: &CANCEL, run: RunId::new(now(), nonce()) })
     }
 
@@ -106,10 +112,47 @@ fn use_threads(n: usize) -> Result<(), Report> {
         .map_err(|error| Report::new(Exit::Machine, format!("cannot start {n} threads: {error}")))
 }
 
-/// The first interrupt ends the work in order; there is nothing to lose for a second one to do.
-fn cancel_on_interrupt() {
+/// An interrupt ends a build in order, and everything else, or a second one, at once: whatever is cut
+/// off leaves nothing that the next start does not remove.
+fn end_on_interrupt() {
     // A handler can only be missing where somebody has set one already: then theirs stands.
-    let _ = ctrlc::set_handler(|| CANCEL.cancel());
+    let _ = ctrlc::set_handler(|| {
+        if CANCEL.is_cancelled() || !IN_ROOM.load(Ordering::SeqCst) {
+            end_at_once();
+        }
+        CANCEL.cancel();
+    });
+}
+
+#[expect(clippy::exit, reason = "the other threads may be waiting for the network")]
+fn end_at_once() {
+    std::process::exit(i32::from(Exit::Interrupted as u8));
+}
+
+/// The native engine, and whether it has a room just now.
+struct Watched(NativeEngine);
+
+impl Engine for Watched {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn probe(&self) -> Result<(), EngineError> {
+        self.0.probe()
+    }
+
+    fn run(
+        &self,
+        round: &Round,
+        inputs: &dyn Inputs,
+        out: &mut dyn OutputSink,
+        watch: &Watch<'_>,
+    ) -> Result<Outcome, EngineError> {
+        IN_ROOM.store(true, Ordering::SeqCst);
+        let outcome = self.0.run(round, inputs, out, watch);
+        IN_ROOM.store(false, Ordering::SeqCst);
+        outcome
+    }
 }
 
 fn now() -> u64 {

@@ -1,5 +1,9 @@
 //! `eadem lock`
 
+use std::path::Path;
+
+use serde_json::json;
+
 use crate::{
     Done,
     args::Lock,
@@ -23,8 +27,17 @@ fn image(desk: &Desk<'_>, name: &str) -> Done {
     let path = desk.project.image_lock_path(name);
     write_lock(&path, &lock, &format!("eadem lock --image {name}"))?;
     desk.console.talk(&format!("locked {} packages of image {name}", lock.packages.len()));
-    desk.console.print(&path.display().to_string());
-    Ok(Exit::Done)
+    Ok(written(desk, name, &path))
+}
+
+/// Prints which file was written.
+fn written(desk: &Desk<'_>, name: &str, path: &Path) -> Exit {
+    if desk.console.is_json() {
+        desk.console.json(&json!({"result": "lock", "name": name, "file": path}));
+    } else {
+        desk.console.print(&path.display().to_string());
+    }
+    Exit::Done
 }
 
 fn recipe(desk: &Desk<'_>, file: &RecipeFile) -> Done {
@@ -33,6 +46,5 @@ fn recipe(desk: &Desk<'_>, file: &RecipeFile) -> Done {
     let lock = desk.at_bench(|bench| eadem_flow::lock_recipe(bench, &file.recipe, &image, &image_lock))?;
     write_lock(&file.lock_path(), &lock, &format!("eadem lock {}", file.recipe.name))?;
     desk.console.talk(&format!("locked {} sources of {}", lock.sources.len(), file.recipe.name));
-    desk.console.print(&file.lock_path().display().to_string());
-    Ok(Exit::Done)
+    Ok(written(desk, file.recipe.name.as_str(), &file.lock_path()))
 }

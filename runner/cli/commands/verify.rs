@@ -94,8 +94,12 @@ fn print(desk: &Desk<'_>, name: &Name, verification: &Verification) {
 fn outputs(desk: &Desk<'_>, verification: &Verification) {
     let tree = verification.rounds.first().and_then(|round| round.tree.as_ref());
     for (path, entry) in tree.iter().flat_map(|tree| &tree.entries) {
-        if let Entry::File { digest, .. } = entry {
-            desk.console.print(&format!("  {digest}  {path}"));
+        match entry {
+            Entry::File { digest, .. } => desk.console.print(&format!("  {digest}  {path}")),
+            Entry::Symlink { target } => {
+                desk.console.print(&format!("  -> {}  {path}", crate::paint::plain(target)));
+            }
+            Entry::Directory => {}
         }
     }
 }

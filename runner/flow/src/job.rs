@@ -1,6 +1,6 @@
 //! A recipe with its locks.
 
-use eadem_model::{Image, ImageLock, Plan, Recipe, RecipeLock};
+use eadem_model::{Image, ImageLock, LockedSource, Plan, Recipe, RecipeLock, SourceSpec};
 
 use crate::{FlowError, plan};
 
@@ -48,9 +48,28 @@ fn check_recipe(recipe: &Recipe, lock: &RecipeLock, image: &ImageLock) -> Result
     let file = format!("recipes/{}.lock", recipe.name);
     let remedy = format!("eadem lock {}", recipe.name);
     same(&lock.meaning, &recipe.meaning(), "the recipe has changed since", file.clone(), remedy.clone())?;
+    let own: Vec<_> =
+        lock.sources.iter().filter(|source| !matches!(source, LockedSource::Crate { .. })).collect();
+    let why = "it pins another source than the recipe names";
+    same(&(own.len() == 1 && pins(own[0], &recipe.source)), &true, why, file.clone(), remedy.clone())?;
     let why = "the image was locked anew since";
     same(&lock.image.config, &image.result.config, why, file.clone(), remedy.clone())?;
     same(&lock.image.diff_ids, &image.result.diff_ids, why, file, remedy)
+}
+
+/// Whether a pinned source is the one that a recipe names.
+fn pins(pinned: &LockedSource, named: &SourceSpec) -> bool {
+    match (pinned, named) {
+        (LockedSource::Own { name, version, .. }, SourceSpec::Crate { name: named, version: wanted }) => {
+            name == named && version == wanted
+        }
+        (
+            LockedSource::Archive { url, sha256, strip, .. },
+            SourceSpec::Archive { url: named, sha256: wanted, strip: leading },
+        ) => (url, sha256, strip) == (named, wanted, leading),
+        (LockedSource::Directory { path, .. }, SourceSpec::Directory { path: named }) => path == named,
+        _ => false,
+    }
 }
 
 fn same<T: PartialEq>(locked: &T, now: &T, why: &str, lock: String, remedy: String) -> Result<(), FlowError> {

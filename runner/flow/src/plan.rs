@@ -66,7 +66,7 @@ fn env(recipe: &Recipe) -> BTreeMap<String, Text> {
     ];
     let mut env: BTreeMap<String, Text> =
         ours.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
-    env.extend(recipe.env.iter().map(|(name, value)| (name.clone(), Text::from(value.as_str()))));
+    env.extend(recipe.env.iter().map(|(name, value)| (name.to_string(), Text::from(value.as_str()))));
     env
 }
 

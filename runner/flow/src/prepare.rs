@@ -17,9 +17,7 @@ pub fn prepare(bench: &Bench<'_>, job: &Job) -> Result<(), FlowError> {
 
 /// Makes sure that an image's layers are laid out.
 pub(crate) fn prepare_image(bench: &Bench<'_>, image: &ImageLock) -> Result<(), FlowError> {
-    if image.result.diff_ids.iter().all(|diff_id| bench.store.has_layer(diff_id)) {
-        return Ok(());
-    }
+    // Also when all layers are laid out: they must be those of the locked config.
     let built = assemble(bench, image)?;
     eadem_image::unpack(&built, bench.store, bench.events)?;
     Ok(())

@@ -1,5 +1,7 @@
 //! Runs one round and keeps what it gives.
 
+use std::path::PathBuf;
+
 use eadem_model::{At, Ending, Event, Phase, Round, RoundRecord, Watch};
 
 use crate::{Bench, BuildFailure, FlowError, Job, log::Follower, prepare::StoreInputs};
@@ -28,13 +30,18 @@ pub(crate) fn run(
     let path = bench.store.log_path(&log);
     fault.map_or(Ok(()), Err).at(&path).map_err(eadem_store::StoreError::from)?;
     let outcome = outcome?;
-    bench.tell(Event::Done { phase: Phase::Build, subject });
     if outcome.ending != Ending::Success {
-        let recipe = job.recipe.name.clone();
-        let failure = BuildFailure { recipe, n_round, ending: outcome.ending, tail, log: path };
-        return Err(FlowError::Build(Box::new(failure)));
+        return Err(failed(job, n_round, outcome.ending, tail, path));
     }
-    let tree = Some(sink.finish()?);
+    let tree = sink.finish()?;
+    if let Some(output) = job.recipe.outputs.iter().find(|output| tree.leads_out(output)) {
+        return Err(failed(job, n_round, Ending::MissingOutput(output.clone()), tail, path));
+    }
+    bench.tell(Event::Done { phase: Phase::Build, subject });
     let engine = bench.engine.name().to_owned();
-    Ok(RoundRecord { engine, setting: round.setting.clone(), started, outcome, tree, log })
+    Ok(RoundRecord { engine, setting: round.setting.clone(), started, outcome, tree: Some(tree), log })
+}
+
+fn failed(job: &Job, n_round: usize, ending: Ending, tail: Vec<String>, log: PathBuf) -> FlowError {
+    FlowError::Build(Box::new(BuildFailure { recipe: job.recipe.name.clone(), n_round, ending, tail, log }))
 }

@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
-use eadem_model::{At, Difference, Digest, Entry, Event, Phase, Record, Round, RoundRecord, RunId, Verdict};
+use eadem_model::{
+    At, Difference, Digest, Entry, Event, Phase, Record, Round, RoundRecord, RunId, Tree, Verdict,
+};
 use eadem_store::{Store, StoreError};
 
 use crate::{Bench, FlowError, Job, build, prepare, round};
@@ -61,20 +63,27 @@ pub fn verify(bench: &Bench<'_>, job: &Job, proofs: Proofs) -> Result<Verificati
     compare(bench, job, digest, vec![first, second])
 }
 
-/// Finds a record in which the same two rounds agreed, and whose outputs are still there.
+/// Finds a proof: the newest verification of the same two rounds, if they agreed in everything.
+///
+/// A newer one in which they differed refutes every older one.
 fn proof(bench: &Bench<'_>, plan: &Digest, rounds: [&Round; 2]) -> Result<Option<Record>, FlowError> {
-    let agrees = |record: &Record| {
-        record.verdict == Some(Verdict::Reproducible)
+    let is_same = |record: &Record| {
+        record.verdict.is_some()
             && record.rounds.len() == rounds.len()
             && record.rounds.iter().zip(rounds).all(|(was, is)| was.setting == is.setting)
     };
-    for record in bench.store.records(plan)?.into_iter().filter(agrees) {
-        let tree = record.rounds[0].tree.as_ref();
-        if tree.map_or(Ok(false), |tree| bench.store.has_tree(tree))? {
-            return Ok(Some(record));
-        }
-    }
-    Ok(None)
+    let Some(newest) = bench.store.records(plan)?.into_iter().find(is_same) else { return Ok(None) };
+    let Some(tree) = agreed_tree(&newest, plan) else { return Ok(None) };
+    Ok(bench.store.has_tree(tree)?.then_some(newest))
+}
+
+/// What both rounds of a record left, if it is a proof: a variation that was skipped proves nothing.
+fn agreed_tree<'a>(record: &'a Record, plan: &Digest) -> Option<&'a Tree> {
+    let whole = record.rounds.iter().all(|round| round.outcome.skipped.is_empty());
+    let tree = record.rounds.first()?.tree.as_ref()?;
+    let equal = record.rounds.iter().all(|round| round.tree.as_ref() == Some(tree));
+    let proves = record.verdict == Some(Verdict::Reproducible) && record.plan == *plan && whole && equal;
+    proves.then_some(tree)
 }
 
 fn answer(plan: Digest, record: Record) -> Verification {

@@ -9,10 +9,11 @@ use eadem_flow::{Bench, Built, FlowError, Job, Proofs, Verification, build, veri
 use eadem_model::{
     Architecture, Cancel, CrateRelease, Digest, Ending, Engine, EngineError, Event, FetchError, Fetcher,
     Image, ImageLock, Inputs, LockedImage, LockedResult, LockedSource, Name, Outcome, OutputSink, Recipe,
-    RecipeLock, Round, RunId, Setting, Usage, Verdict, Want, Watch,
+    RecipeLock, Round, RunId, Setting, Skipped, Usage, Verdict, Want, Watch,
     document::{Version1, parse},
 };
 use eadem_store::{Layer, Node, Store, StoreError};
+use serde_json::json;
 
 const IMAGE: &str = "
 eadem: 1
@@ -33,12 +34,13 @@ outputs: [bin/one, bin/two]
 struct Fake {
     write: fn(&Setting) -> [String; 2],
     ending: Ending,
+    skipped: Vec<Skipped>,
     n_runs: AtomicU64,
 }
 
 impl Fake {
     fn new(write: fn(&Setting) -> [String; 2]) -> Self {
-        Self { write, ending: Ending::Success, n_runs: AtomicU64::new(0) }
+        Self { write, ending: Ending::Success, skipped: vec![], n_runs: AtomicU64::new(0) }
     }
 }
 
@@ -70,7 +72,8 @@ impl Engine for Fake {
             }
         }
         let ending = self.ending.clone();
-        Ok(Outcome { ending, usage: Usage::default(), skipped: vec![], limits: vec![], log_dropped: 0 })
+        let skipped = self.skipped.clone();
+        Ok(Outcome { ending, usage: Usage::default(), skipped, limits: vec![], log_dropped: 0 })
     }
 }
 
@@ -107,8 +110,19 @@ fn image() -> Image {
     parse("images/tiny.yaml", &IMAGE.replace("KEY", &Digest::of(b"").to_string())).expect("a good image")
 }
 
-fn image_lock(diff_id: Digest) -> ImageLock {
-    let digest = Digest::of(b"config");
+/// Puts an image of one layer into the store by hand, and locks it.
+fn image_lock(store: &Store) -> ImageLock {
+    let mut layer = Layer::new();
+    layer.add("usr/bin/cargo".parse().expect("clean"), Node::file("x", 1)).expect("new");
+    let layer = store.put_layer(layer).expect("stored");
+    let put = |value: &serde_json::Value| store.put_blob(value.to_string().as_bytes()).expect("stored");
+    let config = json!({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [layer.diff_id]}});
+    let descriptor = |kind: &str, digest: Digest, size: u64| json!({"mediaType": format!("application/vnd.oci.image.{kind}"), "digest": digest, "size": size});
+    let manifest = json!({
+        "schemaVersion": 2,
+        "config": descriptor("config.v1+json", put(&config), config.to_string().len() as u64),
+        "layers": [descriptor("layer.v1.tar+gzip", layer.blob, layer.size)],
+    });
     ImageLock {
         eadem_lock: Version1,
         image: image().name,
@@ -120,9 +134,9 @@ fn image_lock(diff_id: Digest) -> ImageLock {
         links: [].into(),
         packages: vec![],
         result: LockedResult {
-            diff_ids: vec![diff_id],
-            config: digest,
-            manifest: digest,
+            diff_ids: vec![layer.diff_id],
+            config: put(&config),
+            manifest: put(&manifest),
             compressor: "none".to_owned(),
         },
     }
@@ -149,14 +163,14 @@ impl World {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let store = Store::open(dir.path()).expect("a store");
-        let layer = |path: &str| {
-            let mut layer = Layer::new();
-            layer.add(path.parse().expect("clean"), Node::file("x", 1)).expect("new");
-            store.lay_out(layer).expect("laid out")
-        };
+        let mut layer = Layer::new();
+        layer.add("src/main.rs".parse().expect("clean"), Node::file("x", 1)).expect("new");
+        let layer = store.lay_out(layer).expect("laid out");
         let recipe: Recipe = parse("recipes/one.yaml", RECIPE).expect("a good recipe");
-        let image_lock = image_lock(layer("usr/bin/cargo"));
-        let lock = recipe_lock(&recipe, &image_lock, layer("src/main.rs"));
+        let image_lock = image_lock(&store);
+        let lock = recipe_lock(&recipe, &image_lock, layer);
+        let origin = serde_json::to_vec(&lock.sources).expect("text keys");
+        store.note_origin(&layer, &Digest::of(&origin)).expect("noted");
         let job = Job::new(recipe, lock, &image(), image_lock).expect("true locks");
         Self { _dir: dir, store, job, clock: AtomicU64::new(1) }
     }
@@ -262,6 +276,31 @@ fn a_record_whose_outputs_are_damaged_answers_nothing() {
     ));
     std::fs::remove_file(&output).expect("there");
     assert_eq!(world.verify(&engine, 4, Proofs::Use).expect("verified").proof, None);
+}
+
+#[test]
+fn a_newer_verification_that_differs_refutes_an_older_proof() {
+    let (world, steady, moody) = (World::new(), Fake::new(steady), Fake::new(host_and_path));
+    world.verify(&steady, 1, Proofs::Use).expect("verified");
+    assert_eq!(world.verify(&moody, 2, Proofs::Ignore).expect("verified").verdict, Verdict::Differs);
+    assert_eq!(world.verify(&moody, 3, Proofs::Use).expect("verified").verdict, Verdict::Differs);
+}
+
+#[test]
+fn rounds_that_went_without_a_variation_prove_nothing() {
+    let skipped = vec![Skipped { variation: "processors".to_owned(), reason: "one".to_owned() }];
+    let (world, engine) = (World::new(), Fake { skipped, ..Fake::new(steady) });
+    world.verify(&engine, 1, Proofs::Use).expect("verified");
+    assert_eq!(world.verify(&engine, 2, Proofs::Use).expect("verified").proof, None);
+}
+
+#[test]
+fn a_lock_that_pins_another_source_than_the_recipe_names_is_stale() {
+    let world = World::new();
+    let Job { recipe, mut lock, image: image_lock } = world.job.clone();
+    let (name, version) = ("other".to_owned(), semver::Version::new(1, 0, 0));
+    lock.sources = vec![LockedSource::Own { name, version, sha256: Digest::of(b"crate"), size: 5 }];
+    assert!(matches!(Job::new(recipe, lock, &image(), image_lock), Err(FlowError::Stale { .. })));
 }
 
 #[test]

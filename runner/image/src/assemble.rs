@@ -75,6 +75,7 @@ fn find(lock: &ImageLock, store: &Store) -> Result<Option<BuiltImage>, ImageErro
     for manifest in [Some(lock.result.manifest), named].into_iter().flatten() {
         if let Some(image) = oci::find(name, &manifest, store)?
             && image.config == lock.result.config
+            && image.result().diff_ids == lock.result.diff_ids
         {
             return Ok(Some(image));
         }
@@ -87,6 +88,11 @@ fn compare(lock: &ImageLock, image: &BuiltImage, events: Events<'_>) -> Result<(
     let different = |what: String, wanted: Digest, found: Digest| {
         Err(ImageError::Different { image: lock.image.to_string(), what, wanted, found })
     };
+    if lock.result.diff_ids.len() != image.layers.len() {
+        let why =
+            format!("it names {} layers, and {} were made", lock.result.diff_ids.len(), image.layers.len());
+        return Err(ImageError::Lock { image: lock.image.to_string(), why });
+    }
     for (number, (wanted, layer)) in lock.result.diff_ids.iter().zip(&image.layers).enumerate() {
         if *wanted != layer.diff_id {
             return different(format!("layer {number}"), *wanted, layer.diff_id);

@@ -46,7 +46,7 @@ fn open_keyring(image: &Image, bytes: &[u8]) -> Result<Keyring, ImageError> {
     let pinned = &image.debian.keyring;
     let found = Digest::of(bytes);
     if found != pinned.sha256 {
-        return Err(ImageError::WrongKeyring { file: pinned.file.clone(), wanted: pinned.sha256, found });
+        return Err(ImageError::WrongKeyring { file: pinned.file.to_string(), wanted: pinned.sha256, found });
     }
     Ok(Keyring::parse(bytes)?)
 }

@@ -97,33 +97,34 @@ fn distance(left: &str, right: &str) -> usize {
 }
 
 /// Reads a map and refuses a key that stands twice; for `deserialize_with`.
-pub(crate) fn unique_map<'de, D, V>(deserializer: D) -> Result<BTreeMap<String, V>, D::Error>
+pub(crate) fn unique_map<'de, D, K, V>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
 where
     D: Deserializer<'de>,
+    K: Deserialize<'de> + Ord + fmt::Display,
     V: Deserialize<'de>,
 {
-    struct Unique<V>(PhantomData<V>);
+    deserializer.deserialize_map(Unique(PhantomData))
+}
 
-    impl<'de, V: Deserialize<'de>> Visitor<'de> for Unique<V> {
-        type Value = BTreeMap<String, V>;
+struct Unique<K, V>(PhantomData<(K, V)>);
 
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a map")
-        }
+impl<'de, K: Deserialize<'de> + Ord + fmt::Display, V: Deserialize<'de>> Visitor<'de> for Unique<K, V> {
+    type Value = BTreeMap<K, V>;
 
-        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-            let mut map = BTreeMap::new();
-            while let Some(key) = access.next_key::<String>()? {
-                if map.contains_key(&key) {
-                    return Err(A::Error::custom(format_args!("duplicate field `{key}`")));
-                }
-                map.insert(key, access.next_value()?);
-            }
-            Ok(map)
-        }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
     }
 
-    deserializer.deserialize_map(Unique(PhantomData))
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+        let mut map = BTreeMap::new();
+        while let Some(key) = access.next_key::<K>()? {
+            if map.contains_key(&key) {
+                return Err(A::Error::custom(format_args!("duplicate field `{key}`")));
+            }
+            map.insert(key, access.next_value()?);
+        }
+        Ok(map)
+    }
 }
 
 /// A format version that must be the one that this program knows.

@@ -45,8 +45,8 @@ pub struct DebianSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Keyring {
-    /// The file's name.
-    pub file: String,
+    /// The file's name; a name, so that it lies beside the definition.
+    pub file: Name,
     /// Its content.
     pub sha256: Digest,
 }

@@ -30,7 +30,7 @@ pub use image::{DebianSpec, Image, ImageLock, Keyring, LockedPackage, LockedResu
 pub use name::{Name, NameError};
 pub use path::{PathError, RoomPath, TreePath};
 pub use plan::{Architecture, Input, Limits, Output, Plan, Root, Text};
-pub use recipe::{CargoSpec, DEFAULT_EPOCH, LimitsSpec, Recipe, SourceSpec};
+pub use recipe::{CargoSpec, DEFAULT_EPOCH, LimitsSpec, Recipe, SourceSpec, Variable};
 pub use recipe_lock::{LockedImage, LockedSource, RecipeLock};
 pub use record::{Record, RoundRecord, RunId};
 pub use round::{Room, RoomInput, RoomOutput, Round};

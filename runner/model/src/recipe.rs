@@ -1,8 +1,8 @@
 //! `recipes/NAME.yaml`: what to build.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::{Digest, Limits, Name, TreePath, document::Version1};
 
@@ -26,11 +26,11 @@ pub struct Recipe {
     #[serde(default)]
     pub cargo: CargoSpec,
     /// What the build must leave; `bin/NAME` is the program NAME.
-    #[serde(deserialize_with = "at_least_one")]
+    #[serde(deserialize_with = "outputs")]
     pub outputs: Vec<TreePath>,
-    /// More environment.
+    /// More environment; not what each round sets by itself.
     #[serde(default, deserialize_with = "crate::document::unique_map")]
-    pub env: BTreeMap<String, String>,
+    pub env: BTreeMap<Variable, String>,
     /// Seconds since 1970 that stand for "now" in outputs.
     #[serde(default = "default_epoch")]
     pub epoch: u64,
@@ -50,12 +50,53 @@ fn default_epoch() -> u64 {
     DEFAULT_EPOCH
 }
 
-fn at_least_one<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<TreePath>, D::Error> {
+fn outputs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<TreePath>, D::Error> {
     let outputs = Vec::<TreePath>::deserialize(deserializer)?;
     if outputs.is_empty() {
-        return Err(serde::de::Error::custom("a recipe needs at least one output"));
+        return Err(D::Error::custom("a recipe needs at least one output"));
     }
+    let twice = outputs.iter().enumerate().find(|(index, output)| outputs[..*index].contains(output));
+    twice.map_or(Ok(()), |(_, output)| {
+        Err(D::Error::custom(format_args!("output `{output}` stands twice")))
+    })?;
     Ok(outputs)
+}
+
+/// Variables that each round sets by itself.
+const OWNED: [&str; 7] = ["HOME", "LANG", "LC_ALL", "LOGNAME", "SOURCE_DATE_EPOCH", "TZ", "USER"];
+
+/// The name of an environment variable that a recipe may set.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct Variable(String);
+
+impl Variable {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Variable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Variable {
+    /// Refuses what could not be set, and what would take a variation its effect in silence.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Err(D::Error::custom(format_args!("`{}` cannot be a variable", name.escape_debug())));
+        }
+        if OWNED.contains(&name.as_str()) || name.starts_with("EADEM_") {
+            return Err(D::Error::custom(format_args!(
+                "each round sets `{name}` by itself; for time there is `epoch`"
+            )));
+        }
+        Ok(Self(name))
+    }
 }
 
 /// Where a recipe's sources come from; exactly one kind.
@@ -201,7 +242,15 @@ impl Default for CargoSpec {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct LimitsSpec {
     /// Seconds of wall time.
+    #[serde(deserialize_with = "at_least_one")]
     pub wall_seconds: u64,
+}
+
+fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    match u64::deserialize(deserializer)? {
+        0 => Err(D::Error::custom("a limit of 0 would forbid every build")),
+        n => Ok(n),
+    }
 }
 
 impl Default for LimitsSpec {
@@ -278,6 +327,20 @@ outputs: [bin/hexyl]
     fn a_source_of_two_kinds_is_refused() {
         let error = fault(&HEXYL.replace("crate: hexyl, ", "crate: hexyl, dir: ., "));
         assert!(error.message.contains("a source is one of"), "{error}");
+    }
+
+    #[test]
+    fn variables_that_a_round_sets_and_impossible_ones_are_refused() {
+        for name in ["TZ", "HOME", "EADEM_NOISE", "A=B", ""] {
+            let error = fault(&format!("{HEXYL}env: {{\"{name}\": x}}\n"));
+            assert_eq!(error.line, 7, "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_output_that_stands_twice_and_a_limit_of_nothing_are_refused() {
+        assert!(fault(&HEXYL.replace("[bin/hexyl]", "[bin/a, bin/a]")).message.contains("twice"));
+        assert!(fault(&format!("{HEXYL}limits: {{wall-seconds: 0}}\n")).message.contains("forbid"));
     }
 
     #[test]

@@ -46,6 +46,28 @@ impl Tree {
         Digest::of(&self.to_bytes())
     }
 
+    /// Whether an entry is a link to something that the tree does not hold.
+    ///
+    /// Two trees with such a link may be equal while what is meant by them is not.
+    pub fn leads_out(&self, path: &TreePath) -> bool {
+        matches!(self.entries.get(path), Some(Entry::Symlink { target }) if !self.holds(path, target))
+    }
+
+    /// Whether a link's target, read from where the link stands, is an entry.
+    fn holds(&self, link: &TreePath, target: &str) -> bool {
+        let mut parts: Vec<&str> = link.as_str().split('/').collect();
+        parts.pop();
+        for part in target.split('/') {
+            match part {
+                "." => {}
+                ".." if parts.pop().is_some() => {}
+                ".." => return false,
+                part => parts.push(part),
+            }
+        }
+        parts.join("/").parse().is_ok_and(|path: TreePath| self.entries.contains_key(&path))
+    }
+
     /// The places at which two trees differ, in byte order.
     pub fn differences(&self, other: &Self) -> Vec<Difference> {
         let mut paths: Vec<&TreePath> = self.entries.keys().chain(other.entries.keys()).collect();
@@ -92,6 +114,20 @@ mod tests {
             tree.digest().to_string(),
             "sha256:45d46d053684519d9b7138d5746c8ec8d8912c08a8e892c0ccd1c4462caf4993"
         );
+    }
+
+    #[test]
+    fn a_link_to_what_the_tree_does_not_hold_is_found() {
+        let link = |target: &str| Entry::Symlink { target: target.to_owned() };
+        let with = |target: &str| {
+            tree(&[("bin", Entry::Directory), ("bin/a", file(b"a", true)), ("bin/b", link(target))])
+        };
+        for target in ["a", "./a", "../bin/a"] {
+            assert!(!with(target).leads_out(&"bin/b".parse().expect("clean")), "{target}");
+        }
+        for target in ["c", "/bin/a", "../../bin/a", "../a"] {
+            assert!(with(target).leads_out(&"bin/b".parse().expect("clean")), "{target}");
+        }
     }
 
     #[test]

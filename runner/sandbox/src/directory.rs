@@ -124,7 +124,8 @@ pub(crate) fn sweep_one(path: PathBuf) -> io::Result<bool> {
 fn lock(path: &Path) -> io::Result<Option<OwnedFd>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let dir = match open(path, flags, Mode::empty()) {
-        Err(Errno::NOENT) => return Ok(None),
+        // Gone, or something that is no room: whoever put it there may keep it.
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
         dir => dir?,
     };
     match flock(&dir, FlockOperation::NonBlockingLockExclusive) {

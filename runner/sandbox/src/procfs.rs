@@ -17,7 +17,7 @@ use crate::{
 const READ_ONLY: [&str; 4] = ["bus", "fs", "irq", "sys"];
 
 /// Parts that tell of the machine's memory, disks, keys and other users.
-const HIDDEN: [&str; 14] = [
+const HIDDEN: [&str; 15] = [
     "cmdline",
     "diskstats",
     "kallsyms",
@@ -25,6 +25,7 @@ const HIDDEN: [&str; 14] = [
     "key-users",
     "keys",
     "kmsg",
+    "locks",
     "modules",
     "partitions",
     "sched_debug",

@@ -36,17 +36,24 @@ pub fn source_layer(
         LockedSource::Directory { .. } => Some(own::open(&place, pinned, &spool)?),
         _ => None,
     };
-    if store.has_layer(&lock.layer) {
+    let origin = origin(&lock.sources);
+    if store.has_layer_of(&lock.layer, &origin) {
         return Ok(());
     }
     let _alone = store.exclusive(&format!("layer-{}", lock.layer.hex()))?;
-    if store.has_layer(&lock.layer) {
+    if store.has_layer_of(&lock.layer, &origin) {
         return Ok(());
     }
     place.fetch(&lock.sources.iter().filter_map(want).collect::<Vec<_>>())?;
     let source = directory.map_or_else(|| own::open(&place, pinned, &spool), Ok)?;
     let layer = assemble(&place, &source, &crates(lock), &spool)?;
-    lay_out_as(lock, layer, store)
+    lay_out_as(lock, layer, store)?;
+    Ok(store.note_origin(&lock.layer, &origin)?)
+}
+
+/// What a layer is made from, as one digest: a layer that lies there from other sources answers nothing.
+pub(crate) fn origin(sources: &[LockedSource]) -> Digest {
+    Digest::of(&serde_json::to_vec(sources).expect("sources have only text keys"))
 }
 
 /// Makes the layer of sources that are in the store, lays it out and gives its digest.

@@ -43,6 +43,7 @@ pub fn lock_sources(
     let crates = crates(&pinned, &source)?;
     let sources = pin_crates(&place, pinned, &crates)?;
     let layer = layer::lay_out(&place, &source, &crates, &spool)?;
+    store.note_origin(&layer, &layer::origin(&sources))?;
     Ok(LockedSources { sources, layer })
 }
 

@@ -22,6 +22,12 @@ pub enum StoreError {
         /// Who asks.
         me: u32,
     },
+    /// The directory holds something, and it is no store.
+    #[error("{} is no store of eadem, and it is not empty", dir.display())]
+    NotAStore {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// A blob is not there.
     #[error("blob {0} is not in the store")]
     Missing(Digest),

@@ -7,10 +7,7 @@ use oci_spec::image::{
     DescriptorBuilder, ImageIndex, ImageIndexBuilder, MediaType, SCHEMA_VERSION, Sha256Digest,
 };
 
-use crate::{
-    StoreError,
-    store::{Store, replace},
-};
+use crate::{StoreError, store::Store};
 
 /// The annotation by which tools such as skopeo know an image of a layout.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -50,7 +47,7 @@ impl Store {
         if images.insert(name.to_owned(), new) == Some(new) {
             return Ok(());
         }
-        Ok(replace(&self.index_path(), index(&images).as_bytes())?)
+        Ok(self.replace(&self.index_path(), index(&images).as_bytes())?)
     }
 
     fn index_path(&self) -> PathBuf {

@@ -4,10 +4,7 @@ use std::{fs, io, path::PathBuf};
 
 use eadem_model::{At, Digest, Record};
 
-use crate::{
-    StoreError,
-    store::{Store, replace},
-};
+use crate::{StoreError, store::Store};
 
 impl Store {
     /// Keeps a record; the blobs that it names must be there.
@@ -15,7 +12,7 @@ impl Store {
         let dir = self.records_dir(&record.plan);
         fs::create_dir_all(&dir).at(&dir)?;
         let json = serde_json::to_vec_pretty(record).expect("records have only text keys");
-        Ok(replace(&dir.join(format!("{}.json", record.run)), &json)?)
+        Ok(self.replace(&dir.join(format!("{}.json", record.run)), &json)?)
     }
 
     /// All records of a plan, the newest first.

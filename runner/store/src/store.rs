@@ -1,9 +1,9 @@
 //! The store's directory: what lies where.
 
 use std::{
-    fs::{self, File, Permissions},
+    fs::{self, DirBuilder, File, Permissions},
     io::{self, Write},
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -31,18 +31,21 @@ impl Store {
     /// Opens the store in `dir`, makes it if it is new, and removes what killed eadems left in it.
     ///
     /// # Errors
-    /// [`StoreError::Owner`] if it is another user's: one owner per store.
+    /// [`StoreError::Owner`] if it is another user's: one owner per store. [`StoreError::NotAStore`]
+    /// if it holds other things: what is not eadem's is neither swept nor changed.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        fs::create_dir_all(dir).at(dir)?;
+        make_private(dir, Parents::Make)?;
         check_owner(dir)?;
-        fs::set_permissions(dir, Permissions::from_mode(0o700)).at(dir)?;
+        let in_use = claim(dir)?;
         for name in DIRS {
-            let path = dir.join(name);
-            make_dir(&path)?;
+            make_private(&dir.join(name), Parents::Expect)?;
         }
-        write_once(&dir.join("oci-layout"), OCI_LAYOUT.as_bytes())?;
         temporary::sweep(&dir.join("tmp"))?;
-        Ok(Self { dir: dir.to_owned(), layer_owner: None, _in_use: mark_in_use(dir)? })
+        let store = Self { dir: dir.to_owned(), layer_owner: None, _in_use: in_use };
+        if !dir.join("oci-layout").exists() {
+            store.replace(&dir.join("oci-layout"), OCI_LAYOUT.as_bytes())?;
+        }
+        Ok(store)
     }
 
     /// Lays layers out as this user's and group's; for stores of root, whose rooms run as another.
@@ -108,6 +111,21 @@ impl Store {
         Ok(diff_id)
     }
 
+    /// Whether a layer is laid out, and was made from what has the digest `origin`.
+    pub fn has_layer_of(&self, diff_id: &Digest, origin: &Digest) -> bool {
+        let noted = fs::read_to_string(self.origin_path(diff_id));
+        self.has_layer(diff_id) && noted.is_ok_and(|noted| noted == origin.to_string())
+    }
+
+    /// Notes what a layer was made from; the last note counts.
+    pub fn note_origin(&self, diff_id: &Digest, origin: &Digest) -> Result<(), StoreError> {
+        Ok(self.replace(&self.origin_path(diff_id), origin.to_string().as_bytes())?)
+    }
+
+    fn origin_path(&self, diff_id: &Digest) -> PathBuf {
+        self.layer_dir(diff_id).with_extension("origin")
+    }
+
     /// Fills a directory, makes it durable and gives it its place; half a layer never has a place.
     fn place_layer(
         &self,
@@ -149,34 +167,63 @@ fn check_owner(dir: &Path) -> Result<(), StoreError> {
     if owner == me { Ok(()) } else { Err(StoreError::Owner { dir: dir.to_owned(), owner, me }) }
 }
 
-fn make_dir(path: &Path) -> Result<(), AtError> {
-    match fs::create_dir(path) {
+/// Whether directories above may be made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Parents {
+    Make,
+    Expect,
+}
+
+/// Makes a directory that is its owner's alone; one that is there is left as it is.
+fn make_private(path: &Path, parents: Parents) -> Result<(), AtError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|_| parents == Parents::Make) {
+        fs::create_dir_all(parent).at(parent)?;
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other.at(path),
     }
 }
 
-/// Writes a file that never changes.
-fn write_once(path: &Path, content: &[u8]) -> Result<(), AtError> {
-    if path.exists() { Ok(()) } else { replace(path, content) }
-}
-
-/// Puts a whole new file at `path`; a reader sees the old one or the new one.
-pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), AtError> {
-    let dir = path.parent().expect("files of the store lie in a directory");
-    let mut file = tempfile::NamedTempFile::new_in(dir).at(dir)?;
-    file.write_all(content).at(path)?;
-    file.as_file().sync_all().at(path)?;
-    file.persist(path).map_err(|error| error.error).at(path)?;
-    File::open(dir).at(dir)?.sync_all().at(dir)
-}
-
-/// Says that the store is in use, for as long as the file is open.
-fn mark_in_use(dir: &Path) -> Result<File, AtError> {
-    let path = dir.join("locks/store");
-    let file = File::options().create(true).append(true).open(&path).at(&path)?;
-    file.lock_shared().at(&path)?;
+/// Marks an empty directory as a store, or finds the mark; says that it is in use while the file is open.
+fn claim(dir: &Path) -> Result<File, StoreError> {
+    let mark = dir.join("locks/store");
+    // In this order: who makes a store sets the mark before anything else.
+    let holds_others = holds_others(dir)?;
+    if holds_others && !mark.is_file() {
+        return Err(StoreError::NotAStore { dir: dir.to_owned() });
+    }
+    make_private(&dir.join("locks"), Parents::Expect)?;
+    let file = File::options().create(true).append(true).open(&mark).at(&mark)?;
+    file.lock_shared().at(&mark)?;
     Ok(file)
+}
+
+fn holds_others(dir: &Path) -> Result<bool, AtError> {
+    for entry in fs::read_dir(dir).at(dir)? {
+        let name = entry.at(dir)?.file_name();
+        // A file system of its own has the latter from the start.
+        if name != "locks" && name != "lost+found" {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+impl Store {
+    /// Puts a whole new file at `path`; a reader sees the old one or the new one.
+    pub(crate) fn replace(&self, path: &Path, content: &[u8]) -> Result<(), AtError> {
+        let parent = path.parent().expect("files of the store lie in a directory");
+        let dir = TemporaryDir::create_in(&self.tmp_dir())?;
+        let new = dir.path().join("new");
+        fs::write(&new, content).at(&new)?;
+        File::open(&new).at(&new)?.sync_all().at(&new)?;
+        fs::rename(&new, path).at(path)?;
+        File::open(parent).at(parent)?.sync_all().at(parent)
+    }
 }
 
 #[cfg(test)]
@@ -222,6 +269,17 @@ mod tests {
         store.unpack_layer(&Digest::of(&tar), &mut &tar[..]).expect("the right digest");
         assert!(store.has_layer(&Digest::of(&tar)));
         assert!(names(&store.tmp_dir()).is_empty());
+    }
+
+    #[test]
+    fn a_directory_that_holds_other_things_is_neither_taken_nor_changed() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        fs::create_dir_all(dir.path().join("rooms/living/photos")).expect("made");
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).expect("set");
+        assert!(matches!(Store::open(dir.path()), Err(StoreError::NotAStore { .. })));
+        assert!(dir.path().join("rooms/living/photos").is_dir());
+        assert_eq!(fs::metadata(dir.path()).expect("there").mode() & 0o777, 0o755);
+        assert_eq!(names(dir.path()), ["rooms"]);
     }
 
     #[test]
