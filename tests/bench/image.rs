@@ -24,6 +24,7 @@ pub(crate) fn measure(ground: &Ground) {
 
 fn eadem(ground: &Ground) -> Cost {
     let (full, store) = (ground.store(), ground.empty("empty"));
+    drop(eadem_store::Store::open(&store).expect("an empty directory becomes a store"));
     link(ground, &full.join("blobs/sha256"), &store.join("blobs/sha256"), str::to_owned);
     let mut command = ground.eadem(&store);
     command.args(["image", "build", "rust-trixie", "--offline"]);

@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use eadem_model::{ImageLock, document};
+use eadem_store::Store;
 
 /// The lock of an image of the repository.
 pub(crate) fn image_lock(name: &str) -> ImageLock {
@@ -14,8 +15,8 @@ pub(crate) fn image_lock(name: &str) -> ImageLock {
 
 /// Gives an empty store the packages of an image, and nothing else, from a store that has them.
 pub(crate) fn packages(lock: &ImageLock, from: &Path, to: &Path) {
+    drop(Store::open(to).expect("an empty directory becomes a store"));
     let blobs = to.join("blobs/sha256");
-    fs::create_dir_all(&blobs).expect("the store is ours");
     for package in &lock.packages {
         let name = package.sha256.hex();
         // Hard links: nobody writes into a blob.
