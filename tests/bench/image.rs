@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use eadem_model::Digest;
+
 use crate::{
     cost::{Cost, compare},
     ground::{Ground, run},
@@ -46,8 +48,15 @@ fn archive(ground: &Ground) -> std::path::PathBuf {
     link(ground, &ground.store().join("blobs/sha256"), &archive.join("pool"), |hex| format!("{hex}.deb"));
     let mut scan = ground.command("dpkg-scanpackages");
     let packages = run(scan.args(["--multiversion", "pool"]).current_dir(&archive));
+    fs::write(archive.join("Release"), release(ground, packages.as_bytes())).expect("the directory is ours");
     fs::write(archive.join("Packages"), packages).expect("the directory is ours");
     archive
+}
+
+/// mmdebstrap finds essential packages by the suite that their archive says it is.
+fn release(ground: &Ground, packages: &[u8]) -> String {
+    let (suite, digest) = (ground.image_lock().suite, Digest::of(packages));
+    format!("Suite: {suite}\nCodename: {suite}\nSHA256:\n {} {} Packages\n", digest.hex(), packages.len())
 }
 
 fn mmdebstrap(ground: &Ground, archive: &Path) -> std::process::Command {
