@@ -20,17 +20,27 @@ fn killed_in_mid_build(lane: &Lane) {
     let mut eadem = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("eadem starts");
     wait_for("the build script", || process::with_words(SLEEPER).pop());
     assert!(!disk::leftovers(lane.store()).is_empty(), "a build has a room");
+    let keepers = keepers(eadem.id());
+    assert!(!keepers.is_empty(), "a room has a keeper");
     eadem.kill().expect("eadem runs");
     eadem.wait().expect("eadem is ours");
     wait_for("the end of the room's processes", || process::with_words(SLEEPER).is_empty().then_some(()));
-    wait_for("the end of the room's keeper", || keepers(lane).is_empty().then_some(()));
+    let lives = || process::with_words(KEEPER).iter().any(|pid| keepers.contains(pid));
+    wait_for("the end of the room's keeper", || (!lives()).then_some(()));
     wait_for("the end of the room's directory", || disk::leftovers(lane.store()).is_empty().then_some(()));
     assert_eq!(process::mounts(), mounts);
 }
 
-/// The keepers of rooms; other tests have none while it is this one's turn.
-fn keepers(_: &Lane) -> Vec<u32> {
-    process::with_words("eadem __room")
+/// The keepers of an eadem, and its launcher: its children, whatever else the machine runs.
+fn keepers(eadem: u32) -> Vec<u32> {
+    process::with_words(KEEPER).into_iter().filter(|pid| parent(*pid) == Some(eadem)).collect()
+}
+
+const KEEPER: &str = "eadem __room";
+
+fn parent(pid: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
 }
 
 #[test]
@@ -51,7 +61,7 @@ fn what_a_killed_keeper_leaves_is_swept_by_the_next_start() {
     let mut command = world.command(["build", "sleeper"]);
     let mut eadem = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("eadem starts");
     wait_for("the build script", || process::with_words(SLEEPER).pop());
-    for keeper in keepers(lane) {
+    for keeper in keepers(eadem.id()) {
         let pid = rustix::process::Pid::from_raw(keeper.cast_signed()).expect("a process is not 0");
         // The room's pid 1 has the keeper's words too; it may die before it is this one's turn.
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);

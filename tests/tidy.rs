@@ -11,20 +11,22 @@ use eadem_model::{Image, ImageLock, Recipe, RecipeLock, document};
 use crate::support::{REPOSITORY, disk};
 
 /// The floors and what each may import; `cli` is the root package.
-const EDGES: [(&str, &[&str]); 8] = [
+const EDGES: [(&str, &[&str]); 9] = [
     ("model", &[]),
     ("store", &["model"]),
     ("sandbox", &["model"]),
+    ("docker", &["model"]),
     ("fetch", &["model", "store"]),
     ("image", &["model", "store"]),
     ("source", &["model", "store"]),
     ("flow", &["model", "store", "image", "source"]),
-    ("cli", &["model", "store", "sandbox", "fetch", "image", "source", "flow"]),
+    ("cli", &["model", "store", "sandbox", "docker", "fetch", "image", "source", "flow"]),
 ];
 
 /// Crates that can reach a network.
-const NETWORK_CRATES: [&str; 14] = [
+const NETWORK_CRATES: [&str; 15] = [
     "attohttpc",
+    "bollard",
     "curl",
     "h2",
     "hyper",
@@ -81,22 +83,27 @@ fn crates_import_only_the_floors_below_them() {
 }
 
 #[test]
-fn only_fetch_depends_on_a_client_of_the_network() {
+fn only_fetch_and_docker_depend_on_a_client_of_the_network() {
     for (floor, _) in EDGES {
         for krate in dependencies(floor).iter().filter(|krate| NETWORK_CRATES.contains(&krate.as_str())) {
-            assert_eq!(floor, "fetch", "{floor} depends on {krate}");
+            // The one has an HTTP client for the world, the other one for a daemon.
+            let may = match floor {
+                "fetch" => krate != "bollard",
+                "docker" => krate != "reqwest",
+                _ => false,
+            };
+            assert!(may, "{floor} depends on {krate}");
         }
     }
-    assert!(
-        dependencies("fetch").iter().any(|krate| krate == "reqwest"),
-        "the list above finds nothing any more"
-    );
+    for (floor, krate) in [("fetch", "reqwest"), ("docker", "bollard")] {
+        assert!(dependencies(floor).contains(krate), "the list above finds nothing any more");
+    }
 }
 
 #[test]
 fn only_the_wiring_names_the_floors_behind_the_traits() {
     for file in sources("cli").iter().filter(|file| !file.path.ends_with("wiring.rs")) {
-        for floor in ["eadem_sandbox", "eadem_fetch"] {
+        for floor in ["eadem_sandbox", "eadem_docker", "eadem_fetch"] {
             assert_eq!(file.lines_with(&[floor]), Vec::<String>::new(), "only the wiring names {floor}");
         }
     }
@@ -104,14 +111,21 @@ fn only_the_wiring_names_the_floors_behind_the_traits() {
 
 #[test]
 fn programs_are_started_in_one_place() {
-    // The one place starts eadem itself again, as the keeper of a room; the other is the room's payload.
+    // eadem itself again, as the keeper of a room; the OCI runtime that the user names; a room's payload.
     let allowed = [
-        ("runner/sandbox/src/supervise.rs", "Command::new"),
+        ("runner/sandbox/src/starter.rs", "Command::new"),
+        // newuidmap and newgidmap.
+        ("runner/sandbox/src/idmap.rs", "Command::new"),
+        ("runner/sandbox/src/oci/runtime.rs", "Command::new"),
         ("runner/sandbox/src/payload.rs", "libc::execve"),
+        // Where DOCKER_HOST says so.
+        ("runner/docker/src/ssh.rs", "Command::new"),
+        ("runner/docker/src/ssh.rs", "process::{Child, Command}"),
     ];
     let patterns = [
         "Command::new",
         "process::Command",
+        "process::{Child, Command}",
         "libc::execv",
         "libc::execve",
         "libc::fexecve",
@@ -127,6 +141,9 @@ fn below_the_terminal_no_clock_environment_or_chance_is_read() {
     let allowed = [
         // The limit on wall time, and how long a room took.
         ("runner/sandbox/src/supervise.rs", "Instant"),
+        // How often a room is looked at.
+        ("runner/sandbox/src/pace.rs", "Instant"),
+        ("runner/docker/src/live.rs", "Instant"),
     ];
     let patterns = [
         "SystemTime",
@@ -197,7 +214,7 @@ fn the_architecture_names_every_floor_and_its_edges() {
         let row = row.unwrap_or_else(|| panic!("ARCHITECTURE.md does not name {floor}"));
         let imports = row.split('|').nth(3).unwrap_or_default().trim().to_owned();
         let wanted = match floor {
-            "cli" => "all; only `wiring` names sandbox and fetch".to_owned(),
+            "cli" => "all; only `wiring` names sandbox, docker and fetch".to_owned(),
             _ if allowed.is_empty() => "–".to_owned(),
             _ => allowed.join(", "),
         };
@@ -305,7 +322,7 @@ fn no_test_is_forgotten() {
 #[test]
 fn scripts_stop_at_the_first_failure_and_can_be_run() {
     use std::os::unix::fs::PermissionsExt;
-    for script in [".ci/run", "ci/check", "ci/test", "ci/proof"] {
+    for script in [".ci/run", "ci/check", "ci/test", "ci/proof", "ci/guest"] {
         let text = read(script);
         assert!(
             text.starts_with("#!/bin/sh\n") && text.contains("\nset -eu\n"),

@@ -1,8 +1,18 @@
 //! `eadem verify`: verdicts, and what is said of outputs that differ.
 
-use eadem_model::Digest;
+use std::process::Stdio;
 
-use crate::support::{disk, lane::Lane, world::World};
+use eadem_model::Digest;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{
+    disk,
+    lane::{Lane, turn},
+    patience::wait_for,
+    process,
+    run::Run,
+    world::World,
+};
 
 /// Verifies a fixture that must differ, and checks all that is said of its one program.
 fn differs(name: &str) {
@@ -175,4 +185,29 @@ fn ripgrep_is_reproducible() {
 #[test]
 fn fd_is_reproducible() {
     drop(Lane::root().eadem(["verify", "fd"]).exit(0).stdout_has("reproducible  fd\n"));
+}
+
+#[test]
+fn a_verification_that_a_limit_or_an_interrupt_ended_has_a_verdict_too() {
+    let lane = Lane::root();
+    let world = lane.fixture("sleeper");
+    let recipe = world.read("recipes/sleeper.yaml") + "limits: {wall-seconds: 5}\n";
+    let world = world.with("recipes/sleeper.yaml", recipe);
+    drop(world.eadem(["lock", "sleeper"]).exit(0));
+    let verdict = |run: &Run| {
+        let stdout = run.stdout();
+        let mut values = stdout.lines().map(|line| serde_json::from_str(line).expect("each line is JSON"));
+        let verdict = values.find(|value: &serde_json::Value| value["result"] == "verdict");
+        verdict.unwrap_or_else(|| panic!("no verdict\n{run}"))["verdict"].clone()
+    };
+    let words = ["verify", "sleeper", "--format", "json"];
+    let run = lane.run(&mut world.command(words)).exit(8);
+    assert_eq!(verdict(&run), "build-failed", "{run}");
+    let _turn = turn();
+    let mut command = world.command(words);
+    let eadem = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("eadem starts");
+    wait_for("the build script", || process::with_words("release/build/sleeper-").pop());
+    kill_process(Pid::from_child(&eadem), Signal::INT).expect("eadem runs");
+    let run = Run::new(&command, eadem.wait_with_output().expect("eadem is ours")).exit(130);
+    assert_eq!(verdict(&run), "inconclusive", "{run}");
 }

@@ -1,6 +1,6 @@
 //! The command line, as it is typed; the comments here are the help text.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -35,6 +35,15 @@ pub(crate) struct Global {
     /// How many threads to use, instead of one for each processor
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), global = true)]
     pub(crate) jobs: Option<u16>,
+    /// What makes the rooms: `native`, `docker`, or `oci:RUNTIME`
+    #[arg(long, value_name = "ENGINE", default_value = "native", global = true)]
+    pub(crate) engine: EngineChoice,
+    /// How firmly rooms are closed; `weak` where namespaces are forbidden, and never a verification
+    #[arg(long, value_enum, value_name = "HOW", default_value = "strict", global = true)]
+    pub(crate) isolation: Firmness,
+    /// Keep the state of a build that fails, for `eadem shell`
+    #[arg(long, global = true)]
+    pub(crate) keep_failed: bool,
     /// Go on with the other recipes when one fails
     #[arg(long, global = true)]
     pub(crate) keep_going: bool,
@@ -53,6 +62,39 @@ pub(crate) struct Global {
     /// What to print on standard output
     #[arg(long, value_enum, default_value = "human", global = true)]
     pub(crate) format: Format,
+}
+
+/// What makes the rooms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum EngineChoice {
+    /// eadem itself, with namespaces.
+    Native,
+    /// Docker Engine or Podman, by the API that both have.
+    Docker,
+    /// An installed runtime of the Open Container Initiative, by its program.
+    Oci(String),
+}
+
+impl FromStr for EngineChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.strip_prefix("oci:")) {
+            ("native", _) => Ok(Self::Native),
+            ("docker", _) => Ok(Self::Docker),
+            (_, Some(runtime)) if !runtime.is_empty() => Ok(Self::Oci(runtime.to_owned())),
+            _ => Err("an engine is `native`, `docker` or `oci:RUNTIME`".to_owned()),
+        }
+    }
+}
+
+/// How firmly rooms are closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Firmness {
+    /// By namespaces; where there are none, no room
+    Strict,
+    /// As firmly as this machine can
+    Weak,
 }
 
 /// When to do what a terminal may not want.
@@ -97,9 +139,23 @@ pub(crate) enum Command {
     Build(Build),
     /// Build in two different rooms and compare the outputs
     Verify(Verify),
+    /// Open a prompt in exactly the room of a build, or run a command there
+    ///
+    /// The room is that of `build`, or that of the round that failed if `--keep-failed` kept what it
+    /// left; what is changed in kept files stays changed. Its environment is the build's, but for TERM.
+    /// eadem ends with the status of the command.
+    Shell(Shell),
+    /// Print a log: the newest, or that of a recipe, a run, or a recipe in a run
+    Log(Log),
+    /// List what was built, the newest first
+    Ls,
+    /// Show what was built, from what, how, and what it left
+    Show(Show),
     /// Work with toolchain images
     #[command(subcommand)]
     Image(Image),
+    /// Say what this machine can do, a line each, with the command that repairs it
+    Doctor(Doctor),
 }
 
 /// Recipes to work on.
@@ -135,6 +191,55 @@ pub(crate) struct Verify {
     /// Build even if a proof is in the store
     #[arg(long)]
     pub(crate) fresh: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Doctor {
+    /// Write the AppArmor profile that lets this program make user namespaces; wants root
+    #[arg(long)]
+    pub(crate) fix_apparmor: bool,
+    /// Print the profile instead of writing it
+    #[arg(long, requires = "fix_apparmor")]
+    pub(crate) print: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Shell {
+    /// The name of a recipe, or the path of its file
+    #[arg(value_name = "RECIPE")]
+    pub(crate) recipe: String,
+    /// Enter a fresh room, even if what a failed build left was kept
+    #[arg(long)]
+    pub(crate) clean: bool,
+    /// Remove what a failed build left, and enter nothing
+    #[arg(long, conflicts_with_all = ["clean", "command"])]
+    pub(crate) discard: bool,
+    /// The command; a shell of the image if none is given
+    #[arg(value_name = "CMD", last = true)]
+    pub(crate) command: Vec<String>,
+}
+
+/// Which runs are meant.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Runs {
+    /// A recipe, a run or the first letters of its name, or one of each; the newest run if none is given
+    #[arg(value_name = "RECIPE|RUN", num_args = 0..=2)]
+    pub(crate) words: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Log {
+    #[command(flatten)]
+    pub(crate) runs: Runs,
+    /// The log of this round, instead of the last one
+    #[arg(long, value_name = "N")]
+    pub(crate) round: Option<usize>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    pub(crate) runs: Runs,
 }
 
 #[derive(Debug, Subcommand)]

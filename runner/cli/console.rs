@@ -138,6 +138,15 @@ impl Console {
         }
     }
 
+    /// Prints bytes as they are; `false` if nobody takes them any more.
+    pub(crate) fn write(&self, bytes: &[u8]) -> bool {
+        let written = io::stdout().lock().write_all(bytes);
+        if written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe) {
+            self.lost.store(true, Ordering::Relaxed);
+        }
+        written.is_ok()
+    }
+
     /// The status at the end: results that could not be written were not given.
     pub(crate) fn finish(&self, exit: Exit) -> Exit {
         if !self.lost.load(Ordering::Relaxed) {

@@ -6,34 +6,56 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Done; for `verify`: reproducible.
-    Done = 0,
+    Done,
     /// The outputs differ.
-    Differs = 1,
+    Differs,
     /// The command line asks for what there is not.
-    Usage = 2,
+    Usage,
     /// A recipe, image or config file is invalid.
-    Invalid = 3,
+    Invalid,
     /// A lock is missing or stale.
-    Lock = 4,
+    Lock,
     /// Fetching failed.
-    Fetch = 5,
+    Fetch,
     /// A digest, signature or archive is not what it must be.
-    Integrity = 6,
+    Integrity,
     /// The build itself failed.
-    Build = 7,
+    Build,
     /// A timeout or limit.
-    Limit = 8,
+    Limit,
     /// This machine cannot: no namespaces, disk full, another user's store.
-    Machine = 9,
+    Machine,
     /// `verify` could not come to a verdict.
-    Inconclusive = 11,
+    Inconclusive,
     /// A bug in eadem.
-    Bug = 70,
+    Bug,
     /// Interrupted from the terminal.
-    Interrupted = 130,
+    Interrupted,
+    /// `shell`: the status of the program in the room, whatever it means by it.
+    Program(u8),
 }
 
 impl Exit {
+    /// The number.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Differs => 1,
+            Self::Usage => 2,
+            Self::Invalid => 3,
+            Self::Lock => 4,
+            Self::Fetch => 5,
+            Self::Integrity => 6,
+            Self::Build => 7,
+            Self::Limit => 8,
+            Self::Machine => 9,
+            Self::Inconclusive => 11,
+            Self::Bug => 70,
+            Self::Interrupted => 130,
+            Self::Program(status) => status,
+        }
+    }
+
     /// The one that stands for both when several recipes were worked on.
     pub(crate) fn worst(self, other: Self) -> Self {
         const ORDER: [Exit; 6] =
@@ -48,7 +70,7 @@ impl Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 

@@ -5,7 +5,7 @@
 use std::{error::Error, io};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use eadem_flow::{BuildFailure, FlowError};
+use eadem_flow::{BuildFailure, FlowError, State};
 use eadem_image::{Blame, ImageError};
 use eadem_model::{AtError, Ending, EngineError, FetchError, document::DocumentError};
 use eadem_source::SourceError;
@@ -65,11 +65,21 @@ impl Report {
         self
     }
 
+    /// The message and its causes in one line.
+    pub(crate) fn line(&self) -> String {
+        std::iter::once(&self.message).chain(&self.causes).cloned().collect::<Vec<_>>().join(": ")
+    }
+
+    /// What to type, if something helps.
+    pub(crate) fn first_hint(&self) -> Option<String> {
+        self.hints.first().cloned()
+    }
+
     /// The same as a value, for `--format json`.
     pub(crate) fn value(&self) -> serde_json::Value {
         serde_json::json!({
             "result": "error",
-            "exit": self.exit as u8,
+            "exit": self.exit.code(),
             "message": self.message,
             "facts": self.facts,
             "causes": self.causes,
@@ -185,9 +195,13 @@ impl From<EngineError> for Report {
             _ => Exit::Machine,
         };
         let mut report = Self::of(exit, &error);
-        if let EngineError::Forbidden { facts, remedy, .. } = error {
-            report.facts.extend(facts);
-            report.hints.push(remedy);
+        match error {
+            EngineError::Forbidden { facts, remedy, .. } => {
+                report.facts.extend(facts);
+                report.hints.push(remedy);
+            }
+            EngineError::Daemon { remedy, .. } => report.hints.extend(remedy),
+            _ => {}
         }
         report
     }
@@ -202,6 +216,11 @@ impl From<FlowError> for Report {
             FlowError::Source(error) => error.into(),
             FlowError::Store(error) => error.into(),
             FlowError::Engine(error) => error.into(),
+            FlowError::NoTerminal { .. } => {
+                Self::of(Exit::Usage, &error).hint("--engine native has rooms to enter, unless they are weak")
+            }
+            FlowError::KeptInUse { ref recipe } => Self::of(Exit::Usage, &error)
+                .hint(format!("eadem shell --clean {recipe} enters a fresh room")),
             FlowError::Path(ref path) => Self::of(Exit::Invalid, path),
             FlowError::Build(failure) => (*failure).into(),
         }
@@ -248,15 +267,26 @@ impl From<SourceError> for Report {
 impl From<BuildFailure> for Report {
     fn from(failure: BuildFailure) -> Self {
         let exit = match failure.ending {
-            Ending::TimedOut(_) | Ending::OutputTooLarge(_) => Exit::Limit,
+            Ending::Exceeded(..) => Exit::Limit,
             Ending::Cancelled => Exit::Interrupted,
             _ => Exit::Build,
         };
         let mut report = Self::new(exit, failure.to_string());
         if exit != Exit::Interrupted {
             report.facts.extend(failure.tail.iter().map(|line| paint::plain(line)));
-            report.hints.push(format!("zstdcat {} shows the whole log", failure.log.display()));
+            let (run, recipe) = (&failure.run, &failure.recipe);
+            report.hints.push(format!(
+                "eadem log {run} {recipe} --round {} shows the whole log, {}",
+                failure.n_round,
+                failure.log.display()
+            ));
         }
-        report
+        match failure.state {
+            State::Kept => report.hint(format!("eadem shell {} shows what it left", failure.recipe)),
+            State::Gone if exit != Exit::Interrupted => {
+                report.hint(format!("--keep-failed keeps what it left for `eadem shell {}`", failure.recipe))
+            }
+            _ => report,
+        }
     }
 }

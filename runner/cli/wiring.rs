@@ -1,22 +1,31 @@
 //! Chooses what serves the floors: which store, which engine, which network.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use eadem_fetch::{Network, NetworkError, NetworkOptions};
+use eadem_docker::{DockerEngine, Surroundings};
+use eadem_fetch::{Network, NetworkError, NetworkOptions, Reach};
 use eadem_flow::Bench;
-use eadem_model::{At, Cancel, Engine, EngineError, Event, Inputs, Outcome, OutputSink, Round, RunId, Watch};
-use eadem_sandbox::NativeEngine;
+use eadem_model::{
+    Abilities, Ability, Cancel, Ending, Engine, EngineError, Event, Inputs, Outcome, OutputSink, Round,
+    RunId, Terminal, Watch,
+};
+use eadem_sandbox::{NativeEngine, OciEngine};
 use eadem_store::Store;
 
-use crate::{args::Global, config::Config, exit::Exit, report::Report};
+use crate::{
+    args::{EngineChoice, Firmness, Global},
+    config::Config,
+    exit::Exit,
+    report::Report,
+};
 
 /// The parts that a command works with.
 pub(crate) struct Wiring {
@@ -25,6 +34,10 @@ pub(crate) struct Wiring {
     engine: Watched,
     cancel: &'static Cancel,
     run: RunId,
+    keep_failed: bool,
+    weak: bool,
+    /// What of an earlier eadem could not be removed.
+    pub(crate) left: Option<String>,
 }
 
 /// Set from the terminal's interrupt.
@@ -46,10 +59,20 @@ impl Wiring {
             use_threads(jobs.into())?;
         }
         let store = Arc::new(open_store(&config, global.store.as_deref())?);
+        let left = sweep(&store);
         let network = Network::new(network_options(&config, global.offline)?, Arc::clone(&store))?;
-        let engine = Watched(NativeEngine::new(store.rooms_dir()));
+        let engine = Watched(choose_engine(global, store.rooms_dir())?);
         end_on_interrupt();
-        Ok(Self { store, network, engine, cancel: &CANCEL, run: RunId::new(now(), nonce()) })
+        Ok(Self {
+            store,
+            network,
+            engine,
+            cancel: &CANCEL,
+            run: RunId::new(now(), nonce()),
+            keep_failed: global.keep_failed,
+            weak: global.isolation == Firmness::Weak,
+            left,
+        })
     }
 
     pub(crate) fn bench<'a>(
@@ -65,15 +88,72 @@ impl Wiring {
             cancel: self.cancel,
             clock: &now,
             run: &self.run,
+            keep_failed: self.keep_failed,
+            weak: self.weak,
             project_root,
         }
     }
 }
 
+/// The engine that was asked for, whose rooms have their directories below `rooms_dir`.
+pub(crate) fn choose_engine(global: &Global, rooms_dir: PathBuf) -> Result<Box<dyn Engine>, Report> {
+    match &global.engine {
+        EngineChoice::Native if global.isolation == Firmness::Weak => {
+            Ok(Box::new(NativeEngine::new(rooms_dir).weak()))
+        }
+        _ if global.isolation == Firmness::Weak => {
+            Err(Report::new(Exit::Usage, "weak isolation is for the native engine alone")
+                .hint("leave out --engine, or --isolation weak"))
+        }
+        EngineChoice::Native => Ok(Box::new(NativeEngine::new(rooms_dir))),
+        EngineChoice::Docker => Ok(Box::new(docker_engine(rooms_dir)?)),
+        EngineChoice::Oci(runtime) => Ok(Box::new(OciEngine::new(runtime, rooms_dir))),
+    }
+}
+
+/// What the native engine finds here, also where it can make no room.
+pub(crate) fn native_abilities(rooms_dir: PathBuf) -> Vec<Ability> {
+    NativeEngine::new(rooms_dir).examine().0
+}
+
+/// The servers that would be asked, by somebody who wants to know whether they are there.
+pub(crate) fn reach(config: &Config) -> Result<Reach, Report> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let options = NetworkOptions {
+        connect_timeout: PATIENCE,
+        stall_timeout: PATIENCE,
+        ..network_options(config, false)?
+    };
+    Ok(Reach::new(&options)?)
+}
+
+/// Which daemon is asked is decided by the variables that Docker's own client reads.
+fn docker_engine(rooms_dir: PathBuf) -> Result<DockerEngine, Report> {
+    /// What ssh needs to find the user's keys and agent, and nothing else.
+    const SSH: [&str; 5] = ["HOME", "LOGNAME", "PATH", "SSH_AUTH_SOCK", "USER"];
+    let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let home = text("HOME").map(|home| Path::new(&home).join(".docker"));
+    let surroundings = Surroundings {
+        host: text("DOCKER_HOST"),
+        tls: text("DOCKER_TLS_VERIFY").is_some(),
+        certificates: text("DOCKER_CERT_PATH").map(PathBuf::from).or(home),
+        runtime_dir: text("XDG_RUNTIME_DIR").map(PathBuf::from),
+        ssh: SSH.iter().filter_map(|name| Some(((*name).to_owned(), text(name)?))).collect(),
+    };
+    DockerEngine::new(surroundings, rooms_dir)
+        .map_err(|error| Report::io("cannot prepare the docker engine", error))
+}
+
+/// A room that stays is in nobody's way, so it keeps nobody from working.
+fn sweep(store: &Store) -> Option<String> {
+    let dir = store.rooms_dir();
+    let error = eadem_sandbox::sweep(&dir).err()?;
+    Some(format!("what an earlier eadem left in {} may still be there: {error}", dir.display()))
+}
+
 fn open_store(config: &Config, typed: Option<&Path>) -> Result<Store, Report> {
     let dir = config.store(typed)?;
     let store = Store::open(&dir)?;
-    eadem_sandbox::sweep(&store.rooms_dir()).at(store.rooms_dir())?;
     let (uid, gid) = eadem_sandbox::outer_ids();
     // An ordinary user's files are his already, and he may give them to nobody.
     let differs = uid != rustix::process::geteuid().as_raw();
@@ -126,18 +206,19 @@ fn end_on_interrupt() {
 
 #[expect(clippy::exit, reason = "the other threads may be waiting for the network")]
 fn end_at_once() {
-    std::process::exit(i32::from(Exit::Interrupted as u8));
+    eadem_sandbox::restore_terminal();
+    std::process::exit(Exit::Interrupted.code().into());
 }
 
-/// The native engine, and whether it has a room just now.
-struct Watched(NativeEngine);
+/// The engine, and whether it has a room just now.
+struct Watched(Box<dyn Engine>);
 
 impl Engine for Watched {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         self.0.name()
     }
 
-    fn probe(&self) -> Result<(), EngineError> {
+    fn probe(&self) -> Result<Abilities, EngineError> {
         self.0.probe()
     }
 
@@ -148,14 +229,45 @@ impl Engine for Watched {
         out: &mut dyn OutputSink,
         watch: &Watch<'_>,
     ) -> Result<Outcome, EngineError> {
-        IN_ROOM.store(true, Ordering::SeqCst);
-        let outcome = self.0.run(round, inputs, out, watch);
-        IN_ROOM.store(false, Ordering::SeqCst);
-        outcome
+        in_room(|| self.0.run(round, inputs, out, watch))
+    }
+
+    fn terminal(&self) -> Option<&dyn Terminal> {
+        self.0.terminal().map(|_| self as &dyn Terminal)
     }
 }
 
-fn now() -> u64 {
+impl Terminal for Watched {
+    fn enter(
+        &self,
+        round: &Round,
+        inputs: &dyn Inputs,
+        kept: Option<&Path>,
+        watch: &Watch<'_>,
+    ) -> Result<Ending, EngineError> {
+        in_room(|| self.inner().enter(round, inputs, kept, watch))
+    }
+
+    fn discard(&self, kept: &Path) -> Result<(), EngineError> {
+        self.inner().discard(kept)
+    }
+}
+
+impl Watched {
+    fn inner(&self) -> &dyn Terminal {
+        self.0.terminal().expect("this one stands for the engine's own, which is always there or never")
+    }
+}
+
+fn in_room<T>(work: impl FnOnce() -> T) -> T {
+    IN_ROOM.store(true, Ordering::SeqCst);
+    let done = work();
+    IN_ROOM.store(false, Ordering::SeqCst);
+    done
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 

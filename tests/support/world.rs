@@ -60,9 +60,10 @@ impl Ground {
         fs::create_dir(&dir).unwrap_or_else(|error| panic!("cannot make {}: {error}", dir.display()));
         let held = File::create(dir.join("held")).expect("the directory is ours");
         held.lock().expect("nobody else knows the file");
-        // The repository may lie where another user cannot look.
+        // The repository may lie where another user cannot look. A process of its own copies: what is
+        // forked here meanwhile would keep the file open for writing, and no such file can be started.
         let program = dir.join("eadem");
-        fs::copy(env!("CARGO_BIN_EXE_eadem"), &program).expect("cargo has built the program");
+        drop(Run::of(Command::new("cp").arg(env!("CARGO_BIN_EXE_eadem")).arg(&program)).exit(0));
         Self { dir, program, _held: held }
     }
 }

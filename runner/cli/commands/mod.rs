@@ -1,16 +1,21 @@
 //! The commands, a file each.
 
 mod build;
+mod doctor;
 mod fetch;
 mod image;
 mod lock;
+mod log;
+mod ls;
+mod shell;
+mod show;
 mod verify;
 
 use eadem_flow::Bench;
 
 use crate::{
     Done,
-    args::{Args, Command},
+    args::{Args, Command, Firmness},
     console::Console,
     exit::Exit,
     project::{Project, RecipeFile},
@@ -18,17 +23,34 @@ use crate::{
     wiring::Wiring,
 };
 
+/// Said each time: nobody should get used to it.
+const WEAK: &str = "with --isolation weak, rooms have no namespaces: a hostile build can see and disturb this \
+                    machine, and nothing that it leaves counts as verified";
+
 /// Runs the command that was typed.
 pub(crate) fn run(args: &Args, console: &Console) -> Done {
+    // It works where nothing else does: without a store, a project or a current directory.
+    if let Command::Doctor(words) = &args.command {
+        return doctor::run(words, &args.global, console);
+    }
     let here =
         std::env::current_dir().map_err(|error| Report::io("cannot find the current directory", error))?;
     let project = || Project::find(args.global.directory.as_deref(), &here);
     let wiring = Wiring::new(&args.global)?;
+    wiring.left.iter().for_each(|left| console.warn(left));
+    if args.global.isolation == Firmness::Weak {
+        console.warn(WEAK);
+    }
     match &args.command {
         Command::Lock(lock) => lock::run(lock, &Desk::new(args, console, &wiring, project()?)),
         Command::Fetch(recipes) => fetch::run(recipes, &Desk::new(args, console, &wiring, project()?)),
         Command::Build(build) => build::run(build, &Desk::new(args, console, &wiring, project()?)),
         Command::Verify(verify) => verify::run(verify, &Desk::new(args, console, &wiring, project()?)),
+        Command::Doctor(words) => doctor::run(words, &args.global, console),
+        Command::Shell(shell) => shell::run(shell, &Desk::new(args, console, &wiring, project()?)),
+        Command::Log(log) => log::run(log, console, &wiring.store),
+        Command::Ls => ls::run(console, &wiring.store),
+        Command::Show(show) => show::run(show, console, &wiring.store),
         Command::Image(image) => {
             image::run(image, console, &wiring, || Ok(Desk::new(args, console, &wiring, project()?)))
         }

@@ -38,7 +38,8 @@ fn say(desk: &Desk<'_>, name: &Name, verification: &Verification) -> Exit {
 /// The verdict of a verification that did not come to compare.
 fn undecided(desk: &Desk<'_>, name: &Name, mut report: crate::report::Report) -> crate::report::Report {
     let verdict = match report.exit {
-        Exit::Build => Verdict::BuildFailed,
+        Exit::Build | Exit::Limit => Verdict::BuildFailed,
+        Exit::Interrupted => Verdict::Inconclusive,
         Exit::Fetch | Exit::Machine => {
             report.exit = Exit::Inconclusive;
             Verdict::Inconclusive

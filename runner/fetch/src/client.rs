@@ -48,6 +48,16 @@ impl Client {
         }
     }
 
+    /// Asks whether a file is there, whatever the answer.
+    pub(crate) async fn head(&self, url: &Url) -> Result<Response, Trouble> {
+        self.http.head(url.clone()).send().await.map_err(|error| Trouble::transport(&error))
+    }
+
+    /// How long a server may send no byte.
+    pub(crate) fn stall(&self) -> Duration {
+        self.stall
+    }
+
     /// Reads a small file whole.
     pub(crate) async fn document(&self, url: &Url) -> Result<Vec<u8>, Trouble> {
         let mut body = self.get(url).await?;

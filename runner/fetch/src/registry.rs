@@ -32,6 +32,11 @@ impl Registry {
         Ok(Self { index, config: OnceCell::new() })
     }
 
+    /// Where the index is.
+    pub(crate) fn base(&self) -> &Url {
+        &self.index
+    }
+
     /// Where the registry keeps the `.crate` file of a version.
     pub(crate) async fn address(
         &self,

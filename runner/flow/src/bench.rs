@@ -21,6 +21,10 @@ pub struct Bench<'a> {
     pub clock: &'a (dyn Fn() -> u64 + Sync),
     /// The name of this invocation.
     pub run: &'a RunId,
+    /// Whether the state of a failed build is kept, for `eadem shell`.
+    pub keep_failed: bool,
+    /// Whether the user asked for rooms that close less firmly.
+    pub weak: bool,
     /// The directory that holds `recipes/`.
     pub project_root: &'a Path,
 }

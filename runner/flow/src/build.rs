@@ -1,6 +1,6 @@
 //! `build`: one round, or the record of an equal one.
 
-use eadem_model::{Digest, Record, Round, RoundRecord, RunId, Setting, Tree, document::Version1};
+use eadem_model::{Digest, Isolation, Record, Round, RoundRecord, RunId, Setting, Tree, document::Version1};
 
 use crate::{Bench, FlowError, Job, prepare, round};
 
@@ -24,20 +24,25 @@ pub fn build(bench: &Bench<'_>, job: &Job) -> Result<Built, FlowError> {
     if let Some((run, tree)) = recorded(bench, &digest)? {
         return Ok(Built { plan: digest, tree, recorded: Some(run) });
     }
-    let round = round::run(bench, job, &Round::baseline(plan), 1)?;
-    let tree = round.tree.clone().expect("a round that ended well leaves a tree");
-    keep(bench, digest, vec![round], None)?;
+    bench.store.put_plan(&plan)?;
+    let ran = round::run(bench, job, &Round::baseline(plan), 1)?;
+    let tree = ran.record.tree.clone();
+    keep(bench, job, digest, vec![ran.record], None)?;
+    ran.failure.map_or(Ok(()), |failure| Err(FlowError::Build(Box::new(failure))))?;
+    let tree = tree.expect("a round that ended well leaves a tree");
     Ok(Built { plan: digest, tree, recorded: None })
 }
 
 /// Writes this run's record; the blobs that it names are in the store.
 pub(crate) fn keep(
     bench: &Bench<'_>,
+    job: &Job,
     plan: Digest,
     rounds: Vec<RoundRecord>,
     verdict: Option<eadem_model::Verdict>,
 ) -> Result<(), FlowError> {
-    let record = Record { eadem_record: Version1, run: bench.run.clone(), plan, rounds, verdict };
+    let (run, recipe) = (bench.run.clone(), job.recipe.name.clone());
+    let record = Record { eadem_record: Version1, run, recipe, plan, rounds, verdict };
     Ok(bench.store.put_record(&record)?)
 }
 
@@ -45,7 +50,8 @@ pub(crate) fn keep(
 fn recorded(bench: &Bench<'_>, plan: &Digest) -> Result<Option<(RunId, Tree)>, FlowError> {
     let baseline = Setting::baseline();
     for record in bench.store.records(plan)? {
-        let round = record.rounds.into_iter().find(|round| round.setting == baseline);
+        let strict = |round: &RoundRecord| round.outcome.isolation == Isolation::Strict || bench.weak;
+        let round = record.rounds.into_iter().find(|round| round.setting == baseline && strict(round));
         if let Some(tree) = round.and_then(|round| round.tree)
             && bench.store.has_tree(&tree)?
         {

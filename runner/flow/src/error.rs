@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use eadem_image::ImageError;
-use eadem_model::{Ending, EngineError, FetchError, Name, PathError};
+use eadem_model::{Ending, EngineError, FetchError, Name, PathError, RunId};
 use eadem_source::SourceError;
 use eadem_store::StoreError;
+
+use crate::State;
 
 /// Why lock, fetch, build or verify stopped.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +45,18 @@ pub enum FlowError {
     /// A path of the plan is not clean.
     #[error(transparent)]
     Path(#[from] PathError),
+    /// Nobody can enter this engine's rooms.
+    #[error("engine `{engine}` has no rooms to enter")]
+    NoTerminal {
+        /// Its name.
+        engine: String,
+    },
+    /// Two must not change the same files.
+    #[error("what a failed build of `{recipe}` left is in use")]
+    KeptInUse {
+        /// The recipe.
+        recipe: Name,
+    },
     /// The build did not end well.
     #[error("{0}")]
     Build(Box<BuildFailure>),
@@ -65,6 +79,8 @@ impl FlowError {
 pub struct BuildFailure {
     /// The recipe.
     pub recipe: Name,
+    /// The run.
+    pub run: RunId,
     /// Which round, from 1.
     pub n_round: usize,
     /// How it ended.
@@ -73,6 +89,8 @@ pub struct BuildFailure {
     pub tail: Vec<String>,
     /// The whole log, compressed.
     pub log: PathBuf,
+    /// What became of its state.
+    pub state: State,
 }
 
 impl std::fmt::Display for BuildFailure {
@@ -84,8 +102,9 @@ impl std::fmt::Display for BuildFailure {
             Ending::Failed(status) => write!(f, "failed with status {status}")?,
             Ending::Signalled(signal) => write!(f, "was ended by signal {signal}")?,
             Ending::MissingOutput(path) => write!(f, "left no `{path}`, which the recipe declares")?,
-            Ending::TimedOut(seconds) => write!(f, "took more than its limit of {seconds} s")?,
-            Ending::OutputTooLarge(bytes) => write!(f, "left more than its limit of {bytes} bytes")?,
+            Ending::Exceeded(limit, value) => {
+                write!(f, "took more than {}, its limit", limit.worded(*value))?;
+            }
             Ending::Cancelled => write!(f, "was interrupted")?,
         }
         if *n_round > 1 { write!(f, " in round {n_round}") } else { Ok(()) }

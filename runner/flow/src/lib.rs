@@ -1,4 +1,4 @@
-//! eadem's order of steps: lock, fetch, build, verify.
+//! eadem's order of steps: lock, fetch, build, verify, shell.
 //!
 //! *Power*: none of its own; it meets the network and the rooms through traits. *May import*:
 //! model, store, image, source. *Never*: opens a socket, starts a process, prints.
@@ -7,18 +7,22 @@ mod bench;
 mod build;
 mod error;
 mod job;
+mod kept;
 mod lock;
 mod log;
 mod plan;
 mod prepare;
 mod round;
+mod shell;
 mod verify;
 
 pub use bench::Bench;
 pub use build::{Built, build};
 pub use error::{BuildFailure, FlowError};
 pub use job::Job;
+pub use kept::State;
 pub use lock::{lock_image, lock_recipe};
 pub use plan::plan;
 pub use prepare::{build_image, prepare};
+pub use shell::{Files, Visit, Wish, discard_kept, visit};
 pub use verify::{OutputDifference, Proofs, Verification, verify};

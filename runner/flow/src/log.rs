@@ -38,7 +38,8 @@ impl<'a> Follower<'a> {
     /// Takes the next bytes of the log.
     pub(crate) fn take(&self, bytes: &[u8]) {
         let mut state = self.state.lock().expect("no holder of the log panics");
-        if let Err(error) = state.writer.write_all(bytes) {
+        // Flushed, so that the log of a build that is killed, or still runs, can be read.
+        if let Err(error) = state.writer.write_all(bytes).and_then(|()| state.writer.flush()) {
             state.fault.get_or_insert(error);
         }
         for line in state.lines(bytes) {

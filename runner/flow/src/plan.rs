@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use eadem_model::{Architecture, Input, Limits, Output, Plan, Recipe, RecipeLock, Root, Text, TreePath};
+use eadem_model::{Architecture, Input, Output, Plan, Recipe, RecipeLock, Root, Text, TreePath};
 
 /// The roots and where programs are told that they lie, wherever a round puts them.
 const CANONICAL: [(Root, &str); 3] =
@@ -19,7 +19,8 @@ pub fn plan(recipe: &Recipe, lock: &RecipeLock, architecture: Architecture) -> P
         env: env(recipe),
         cwd: Text::root(Root::Source),
         epoch: recipe.epoch,
-        limits: Limits { wall_seconds: recipe.limits.wall_seconds, ..Limits::default() },
+        users: recipe.users,
+        limits: recipe.limits.limits(),
         outputs: recipe.outputs.iter().map(|path| output(recipe, path)).collect(),
     }
 }

@@ -1,18 +1,18 @@
 //! Runs one round and keeps what it gives.
 
-use std::path::PathBuf;
+use eadem_model::{At, Ending, Event, Outcome, Phase, Round, RoundRecord, Tree, Watch};
+use eadem_store::{StoreError, TreeWriter};
 
-use eadem_model::{At, Ending, Event, Phase, Round, RoundRecord, Watch};
+use crate::{Bench, BuildFailure, FlowError, Job, kept::Keeping, log::Follower, prepare::StoreInputs};
 
-use crate::{Bench, BuildFailure, FlowError, Job, log::Follower, prepare::StoreInputs};
+/// What a round gave: its record, and why it did not end well.
+pub(crate) struct Ran {
+    pub(crate) record: RoundRecord,
+    pub(crate) failure: Option<BuildFailure>,
+}
 
 /// Runs a round of a job in a room; the job is prepared.
-pub(crate) fn run(
-    bench: &Bench<'_>,
-    job: &Job,
-    round: &Round,
-    n_round: usize,
-) -> Result<RoundRecord, FlowError> {
+pub(crate) fn run(bench: &Bench<'_>, job: &Job, round: &Round, n_round: usize) -> Result<Ran, FlowError> {
     let subject = format!("{} (round {n_round})", job.recipe.name);
     let total = job.lock.sources.len() as u64;
     bench.tell(Event::Start { phase: Phase::Build, subject: subject.clone(), total });
@@ -22,26 +22,47 @@ pub(crate) fn run(
     let started = (bench.clock)();
 
     let mut sink = bench.store.tree_writer();
-    let watch = Watch { events: bench.events, log: &|bytes| follower.take(bytes), cancel: bench.cancel };
+    let keeping = Keeping::start(bench, &job.recipe.name);
+    let keep = keeping.dir();
+    let watch = Watch {
+        events: bench.events,
+        log: &|bytes| follower.take(bytes),
+        cancel: bench.cancel,
+        keep: keep.as_deref(),
+    };
     let outcome = bench.engine.run(round, &StoreInputs(bench.store), &mut sink, &watch);
 
     let (writer, fault, tail) = follower.finish();
     writer.finish()?;
     let path = bench.store.log_path(&log);
-    fault.map_or(Ok(()), Err).at(&path).map_err(eadem_store::StoreError::from)?;
-    let outcome = outcome?;
+    fault.map_or(Ok(()), Err).at(&path).map_err(StoreError::from)?;
+    let (outcome, tree) = judge(job, outcome?, sink)?;
+    let engine = bench.engine.name().to_owned();
+    let record = RoundRecord { engine, setting: round.setting.clone(), started, outcome, tree, log };
+    let state = keeping.end(bench, &job.recipe.name, (n_round, round.plan.digest()), &record);
+    let ending = record.outcome.ending.clone();
+    if ending == Ending::Success {
+        bench.tell(Event::Done { phase: Phase::Build, subject });
+        return Ok(Ran { record, failure: None });
+    }
+    let (recipe, run) = (job.recipe.name.clone(), bench.run.clone());
+    let failure = BuildFailure { recipe, run, n_round, ending, tail, log: path, state };
+    Ok(Ran { record, failure: Some(failure) })
+}
+
+/// What a round left, if it ended well in the store's eyes too: a link that leads out is no output.
+fn judge(
+    job: &Job,
+    mut outcome: Outcome,
+    sink: TreeWriter<'_>,
+) -> Result<(Outcome, Option<Tree>), FlowError> {
     if outcome.ending != Ending::Success {
-        return Err(failed(job, n_round, outcome.ending, tail, path));
+        return Ok((outcome, None));
     }
     let tree = sink.finish()?;
     if let Some(output) = job.recipe.outputs.iter().find(|output| tree.leads_out(output)) {
-        return Err(failed(job, n_round, Ending::MissingOutput(output.clone()), tail, path));
+        outcome.ending = Ending::MissingOutput(output.clone());
+        return Ok((outcome, None));
     }
-    bench.tell(Event::Done { phase: Phase::Build, subject });
-    let engine = bench.engine.name().to_owned();
-    Ok(RoundRecord { engine, setting: round.setting.clone(), started, outcome, tree: Some(tree), log })
-}
-
-fn failed(job: &Job, n_round: usize, ending: Ending, tail: Vec<String>, log: PathBuf) -> FlowError {
-    FlowError::Build(Box::new(BuildFailure { recipe: job.recipe.name.clone(), n_round, ending, tail, log }))
+    Ok((outcome, Some(tree)))
 }

@@ -6,11 +6,12 @@ use std::{
 };
 
 use eadem_model::{
-    At, Difference, Digest, Entry, Event, Phase, Record, Round, RoundRecord, RunId, Tree, Verdict,
+    At, Difference, Digest, Ending, Entry, Event, Isolation, Phase, Record, Round, RoundRecord, RunId, Tree,
+    Verdict,
 };
 use eadem_store::{Store, StoreError};
 
-use crate::{Bench, FlowError, Job, build, prepare, round};
+use crate::{Bench, BuildFailure, FlowError, Job, build, prepare, round};
 
 /// What a verification found.
 #[derive(Debug)]
@@ -57,20 +58,43 @@ pub fn verify(bench: &Bench<'_>, job: &Job, proofs: Proofs) -> Result<Verificati
     {
         return Ok(answer(digest, record));
     }
-    let first = round::run(bench, job, &first, 1)?;
-    wait_for_another_second(bench, first.started);
-    let second = round::run(bench, job, &second, 2)?;
-    compare(bench, job, digest, vec![first, second])
+    bench.store.put_plan(&first.plan)?;
+    let mut rounds = Vec::new();
+    for (index, round) in [first, second].iter().enumerate() {
+        if let Some(before) = rounds.last() as Option<&RoundRecord> {
+            wait_for_another_second(bench, before.started);
+        }
+        let ran = round::run(bench, job, round, index + 1)?;
+        rounds.push(ran.record);
+        if let Some(failure) = ran.failure {
+            build::keep(bench, job, digest, rounds, Some(verdict_of(&failure)))?;
+            return Err(FlowError::Build(Box::new(failure)));
+        }
+    }
+    compare(bench, job, digest, rounds)
+}
+
+/// Only a build that failed by itself says something about the build.
+fn verdict_of(failure: &BuildFailure) -> Verdict {
+    match failure.ending {
+        Ending::Cancelled => Verdict::Inconclusive,
+        _ => Verdict::BuildFailed,
+    }
 }
 
 /// Finds a proof: the newest verification of the same two rounds, if they agreed in everything.
 ///
-/// A newer one in which they differed refutes every older one.
+/// A newer one in which they differed, or one failed, refutes every older one; one that came to no
+/// verdict says nothing.
 fn proof(bench: &Bench<'_>, plan: &Digest, rounds: [&Round; 2]) -> Result<Option<Record>, FlowError> {
     let is_same = |record: &Record| {
-        record.verdict.is_some()
-            && record.rounds.len() == rounds.len()
-            && record.rounds.iter().zip(rounds).all(|(was, is)| was.setting == is.setting)
+        let n_rounds = record.rounds.len();
+        let whole = match record.verdict {
+            None | Some(Verdict::Inconclusive) => false,
+            Some(Verdict::BuildFailed) => n_rounds <= rounds.len(),
+            Some(_) => n_rounds == rounds.len(),
+        };
+        whole && record.rounds.iter().zip(rounds).all(|(was, is)| was.setting == is.setting)
     };
     let Some(newest) = bench.store.records(plan)?.into_iter().find(is_same) else { return Ok(None) };
     let Some(tree) = agreed_tree(&newest, plan) else { return Ok(None) };
@@ -79,7 +103,10 @@ fn proof(bench: &Bench<'_>, plan: &Digest, rounds: [&Round; 2]) -> Result<Option
 
 /// What both rounds of a record left, if it is a proof: a variation that was skipped proves nothing.
 fn agreed_tree<'a>(record: &'a Record, plan: &Digest) -> Option<&'a Tree> {
-    let whole = record.rounds.iter().all(|round| round.outcome.skipped.is_empty());
+    let whole = record
+        .rounds
+        .iter()
+        .all(|round| round.outcome.skipped.is_empty() && round.outcome.isolation == Isolation::Strict);
     let tree = record.rounds.first()?.tree.as_ref()?;
     let equal = record.rounds.iter().all(|round| round.tree.as_ref() == Some(tree));
     let proves = record.verdict == Some(Verdict::Reproducible) && record.plan == *plan && whole && equal;
@@ -115,8 +142,13 @@ fn compare(
     let differences = trees[0].differences(trees[1]);
     let differences =
         differences.into_iter().map(|entries| locate(bench.store, entries)).collect::<Result<Vec<_>, _>>()?;
-    let verdict = if differences.is_empty() { Verdict::Reproducible } else { Verdict::Differs };
-    build::keep(bench, plan, rounds.clone(), Some(verdict))?;
+    let weak = rounds.iter().any(|round| round.outcome.isolation == Isolation::Weak);
+    let verdict = match (differences.is_empty(), weak) {
+        (false, _) => Verdict::Differs,
+        (true, true) => Verdict::Inconclusive,
+        (true, false) => Verdict::Reproducible,
+    };
+    build::keep(bench, job, plan, rounds.clone(), Some(verdict))?;
     bench.tell(Event::Done { phase: Phase::Compare, subject });
     Ok(Verification { plan, verdict, rounds, differences, proof: None })
 }

@@ -1,18 +1,25 @@
 //! Build and verify with an engine that makes no rooms: what is run, what is kept, what is compared.
 
 use std::{
+    ops::ControlFlow,
     path::Path,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use eadem_flow::{Bench, Built, FlowError, Job, Proofs, Verification, build, verify};
+use eadem_flow::{
+    Bench, Built, Files, FlowError, Job, Proofs, State, Verification, Wish, build, discard_kept, verify,
+    visit,
+};
 use eadem_model::{
-    Architecture, Cancel, CrateRelease, Digest, Ending, Engine, EngineError, Event, FetchError, Fetcher,
-    Image, ImageLock, Inputs, LockedImage, LockedResult, LockedSource, Name, Outcome, OutputSink, Recipe,
-    RecipeLock, Round, RunId, Setting, Skipped, Usage, Verdict, Want, Watch,
+    Abilities, Architecture, Cancel, CrateRelease, Digest, Ending, Engine, EngineError, Event, FetchError,
+    Fetcher, Image, ImageLock, Inputs, Isolation, LockedImage, LockedResult, LockedSource, Name, Outcome,
+    OutputSink, Recipe, RecipeLock, Round, RunId, Setting, Skipped, Terminal, Usage, Verdict, Want, Watch,
     document::{Version1, parse},
 };
-use eadem_store::{Layer, Node, Store, StoreError};
+use eadem_store::{Layer, LogEnd, Node, Store, StoreError};
 use serde_json::json;
 
 const IMAGE: &str = "
@@ -36,21 +43,27 @@ struct Fake {
     ending: Ending,
     skipped: Vec<Skipped>,
     n_runs: AtomicU64,
+    /// The first run that ends as said; those before end well.
+    fails_from: u64,
+    keep_failed: bool,
+    /// The rooms that were entered; none can be if there is no list.
+    entered: Option<Mutex<Vec<(Round, bool)>>>,
 }
 
 impl Fake {
     fn new(write: fn(&Setting) -> [String; 2]) -> Self {
-        Self { write, ending: Ending::Success, skipped: vec![], n_runs: AtomicU64::new(0) }
+        let (ending, n_runs) = (Ending::Success, AtomicU64::new(0));
+        Self { write, ending, skipped: vec![], n_runs, fails_from: 1, keep_failed: false, entered: None }
     }
 }
 
 impl Engine for Fake {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "fake"
     }
 
-    fn probe(&self) -> Result<(), EngineError> {
-        Ok(())
+    fn probe(&self) -> Result<Abilities, EngineError> {
+        Ok(Abilities::default())
     }
 
     fn run(
@@ -60,20 +73,63 @@ impl Engine for Fake {
         out: &mut dyn OutputSink,
         watch: &Watch<'_>,
     ) -> Result<Outcome, EngineError> {
-        self.n_runs.fetch_add(1, Ordering::SeqCst);
+        let n_run = self.n_runs.fetch_add(1, Ordering::SeqCst) + 1;
+        let ending = if n_run < self.fails_from { Ending::Success } else { self.ending.clone() };
         let room = round.room()?;
         for layer in room.rootfs.iter().chain(room.inputs.iter().map(|input| &input.layer)) {
             inputs.layer_dir(layer).expect("a prepared layer is there");
         }
         (watch.log)(b"   Compiling one v0.1.0 (/build/src)\nlast words\n");
-        if self.ending == Ending::Success {
+        if ending == Ending::Success {
             for (output, text) in room.outputs.iter().zip((self.write)(&round.setting)) {
                 out.file(&output.path, true, &mut text.as_bytes()).expect("taken");
             }
         }
-        let ending = self.ending.clone();
+        if let Some(kept) = watch.keep {
+            let _ = std::fs::remove_dir_all(kept);
+            if ending != Ending::Success {
+                std::fs::create_dir(kept).expect("its parent is there");
+            }
+        }
         let skipped = self.skipped.clone();
-        Ok(Outcome { ending, usage: Usage::default(), skipped, limits: vec![], log_dropped: 0 })
+        let isolation = Isolation::Strict;
+        Ok(Outcome { ending, usage: Usage::default(), skipped, limits: vec![], isolation, lacks: vec![] })
+    }
+
+    fn terminal(&self) -> Option<&dyn Terminal> {
+        self.entered.as_ref().map(|_| self as &dyn Terminal)
+    }
+}
+
+impl Terminal for Fake {
+    fn enter(
+        &self,
+        round: &Round,
+        _: &dyn Inputs,
+        kept: Option<&Path>,
+        _: &Watch<'_>,
+    ) -> Result<Ending, EngineError> {
+        let entered = self.entered.as_ref().expect("there is a terminal");
+        entered.lock().expect("one thread").push((round.clone(), kept.is_some_and(Path::is_dir)));
+        Ok(Ending::Failed(5))
+    }
+
+    fn discard(&self, kept: &Path) -> Result<(), EngineError> {
+        let _ = std::fs::remove_dir_all(kept);
+        Ok(())
+    }
+}
+
+impl Fake {
+    /// One whose builds fail, whose state is kept, and whose rooms can be entered.
+    fn failing() -> Self {
+        let entered = Some(Mutex::default());
+        Self { ending: Ending::Failed(101), keep_failed: true, entered, ..Self::new(steady) }
+    }
+
+    fn last_entered(&self) -> (Round, bool) {
+        let entered = self.entered.as_ref().expect("there is a terminal").lock().expect("one thread");
+        entered.last().cloned().expect("somebody entered")
     }
 }
 
@@ -185,6 +241,8 @@ impl World {
             cancel: &Cancel::new(),
             clock: &|| self.clock.fetch_add(1, Ordering::SeqCst),
             run: &RunId::new(u64::from(n_run), n_run),
+            keep_failed: engine.keep_failed,
+            weak: false,
             project_root: Path::new("/nonexistent"),
         })
     }
@@ -304,7 +362,7 @@ fn a_lock_that_pins_another_source_than_the_recipe_names_is_stale() {
 }
 
 #[test]
-fn a_failed_build_is_not_recorded_and_shows_its_last_lines() {
+fn a_failed_build_is_recorded_as_failed_and_answers_nothing() {
     let world = World::new();
     let engine = Fake { ending: Ending::Failed(101), ..Fake::new(steady) };
     for n_run in 1..=2 {
@@ -313,14 +371,21 @@ fn a_failed_build_is_not_recorded_and_shows_its_last_lines() {
         assert_eq!(failure.ending, Ending::Failed(101));
     }
     assert_eq!(engine.n_runs.load(Ordering::SeqCst), 2);
-    assert!(world.store.records(&world.job.plan().digest()).expect("readable").is_empty());
+    let records = world.store.records(&world.job.plan().digest()).expect("readable");
+    let endings = records.iter().map(|record| (&record.rounds[0].outcome.ending, &record.rounds[0].tree));
+    assert_eq!(endings.collect::<Vec<_>>(), [(&Ending::Failed(101), &None); 2]);
 }
 
 #[test]
 fn the_log_of_a_round_is_kept_whole() {
     let (world, engine) = (World::new(), Fake::new(steady));
     let found = world.verify(&engine, 1, Proofs::Use).expect("verified");
-    let log = world.store.read_log(&found.rounds[1].log).expect("there");
+    let mut log = Vec::new();
+    let end = world.store.read_log(&found.rounds[1].log, &mut |piece| {
+        log.extend_from_slice(piece);
+        ControlFlow::Continue(())
+    });
+    assert_eq!(end.expect("there"), LogEnd::Whole);
     assert!(log.ends_with(b"last words\n"));
 }
 
@@ -339,11 +404,133 @@ fn a_lock_of_another_recipe_or_image_is_stale() {
     assert!(stale(Job::new(recipe, lock, &image(), anew)));
 }
 
+const CALM: Wish<'_> = Wish { command: &[], terminal: None, files: Files::Kept };
+
+/// Enters a room and tells whether it showed a kept state.
+fn enter(world: &World, engine: &Fake, wish: &Wish<'_>) -> Result<bool, FlowError> {
+    world.at_bench(engine, 99, |bench| {
+        let visit = visit(bench, &world.job, wish)?;
+        assert_eq!(visit.enter(bench)?, Ending::Failed(5));
+        Ok(visit.kept().is_some())
+    })
+}
+
+#[test]
+fn a_shell_has_the_builds_room_but_for_the_program_and_the_terminal() {
+    let (world, engine) = (World::new(), Fake::failing());
+    let command = ["ls".to_owned(), "-l".to_owned()];
+    let wish = Wish { command: &command, terminal: Some("xterm"), files: Files::None };
+    assert!(!enter(&world, &engine, &wish).expect("entered"));
+    let (round, kept) = engine.last_entered();
+    let (entered, mut built) =
+        (round.room().expect("clean"), Round::baseline(world.job.plan()).room().expect("clean"));
+    assert_eq!(entered.env.get("TERM").map(String::as_str), Some("xterm"));
+    assert_eq!(entered.limits.wall_seconds, u64::MAX);
+    built.argv = command.to_vec();
+    built.env.insert("TERM".to_owned(), "xterm".to_owned());
+    built.limits.wall_seconds = u64::MAX;
+    built.outputs.clear();
+    assert_eq!((entered, kept), (built, false));
+}
+
+#[test]
+fn without_a_terminal_the_builds_limits_hold_and_a_shell_of_the_image_runs() {
+    let (world, engine) = (World::new(), Fake::failing());
+    enter(&world, &engine, &CALM).expect("entered");
+    let plan = engine.last_entered().0.plan;
+    assert_eq!(plan.argv, ["/bin/sh".into()], "the image has no other");
+    assert_eq!((plan.limits, &plan.env), (world.job.plan().limits, &world.job.plan().env));
+}
+
+#[test]
+fn the_state_of_a_failed_build_is_shown_until_a_build_ends_well() {
+    let (world, mut engine) = (World::new(), Fake::failing());
+    assert!(!enter(&world, &engine, &CALM).expect("entered"), "nothing was kept yet");
+    let Err(FlowError::Build(failure)) = world.build(&engine, 1) else { panic!("the build fails") };
+    assert_eq!(failure.state, State::Kept);
+    assert!(enter(&world, &engine, &CALM).expect("entered"));
+    assert!(engine.last_entered().1, "the state is there");
+    assert!(!enter(&world, &engine, &Wish { files: Files::None, ..CALM }).expect("entered"));
+    engine.ending = Ending::Success;
+    engine.keep_failed = false;
+    world.build(&engine, 2).expect("built");
+    assert!(!enter(&world, &engine, &CALM).expect("entered"));
+}
+
+#[test]
+fn the_state_of_a_second_round_is_shown_in_its_setting() {
+    let (world, engine) = (World::new(), Fake { fails_from: 2, ..Fake::failing() });
+    let Err(FlowError::Build(failure)) = world.verify(&engine, 1, Proofs::Use) else { panic!("it fails") };
+    assert_eq!((failure.n_round, failure.state), (2, State::Kept));
+    assert!(enter(&world, &engine, &CALM).expect("entered"));
+    assert_eq!(engine.last_entered().0.setting, Round::varied(world.job.plan()).setting);
+}
+
+#[test]
+fn a_state_of_another_plan_or_engine_is_passed_over() {
+    let (world, engine) = (World::new(), Fake::failing());
+    world.build(&engine, 1).expect_err("the build fails");
+    let mut other = world.job.clone();
+    other.recipe.epoch += 1;
+    world.at_bench(&engine, 2, |bench| {
+        let visit = visit(bench, &other, &CALM).expect("can be entered");
+        assert!(visit.kept().is_none());
+        assert_eq!(visit.passed_over().map(|kept| &kept.run), Some(&RunId::new(1, 1)));
+    });
+}
+
+#[test]
+fn a_state_belongs_to_one_at_a_time() {
+    let (world, engine) = (World::new(), Fake::failing());
+    world.build(&engine, 1).expect_err("the build fails");
+    world.at_bench(&engine, 2, |bench| {
+        let name = &world.job.recipe.name;
+        let visit = visit(bench, &world.job, &CALM).expect("can be entered");
+        assert!(matches!(discard_kept(bench, name), Err(FlowError::KeptInUse { .. })));
+        let Err(FlowError::Build(failure)) = build(bench, &world.job) else { panic!("the build fails") };
+        assert_eq!(failure.state, State::Gone, "what somebody looks at stays");
+        visit.enter(bench).expect("entered");
+        assert!(engine.last_entered().1);
+        drop(visit);
+        assert!(discard_kept(bench, name).expect("discarded"));
+        assert!(!discard_kept(bench, name).expect("nothing to do"));
+    });
+}
+
+#[test]
+fn rooms_of_an_engine_without_terminals_cannot_be_entered() {
+    let (world, engine) = (World::new(), Fake::new(steady));
+    assert!(
+        matches!(enter(&world, &engine, &CALM), Err(FlowError::NoTerminal { engine }) if engine == "fake")
+    );
+}
+
+#[test]
+fn an_interrupted_verification_refutes_nothing_and_a_failed_one_does() {
+    let (world, mut engine) = (World::new(), Fake::new(steady));
+    world.verify(&engine, 1, Proofs::Use).expect("verified");
+    engine.ending = Ending::Cancelled;
+    world.verify(&engine, 2, Proofs::Ignore).expect_err("interrupted");
+    assert_eq!(world.verify(&engine, 3, Proofs::Use).expect("proved").proof, Some(RunId::new(1, 1)));
+    engine.ending = Ending::Failed(1);
+    world.verify(&engine, 4, Proofs::Ignore).expect_err("fails");
+    engine.ending = Ending::Success;
+    assert_eq!(world.verify(&engine, 5, Proofs::Use).expect("verified").proof, None);
+}
+
+#[test]
+fn the_plan_of_a_record_can_be_read_again() {
+    let (world, engine) = (World::new(), Fake::new(steady));
+    let built = world.build(&engine, 1).expect("built");
+    assert_eq!(world.store.plan(&built.plan).expect("readable"), Some(world.job.plan()));
+    assert_eq!(world.store.plan(&Digest::of(b"other")).expect("readable"), None);
+}
+
 #[test]
 fn the_plan_of_a_job_is_the_known_one() {
     let world = World::new();
     assert_eq!(
         world.job.plan().digest().to_string(),
-        "sha256:89fd42e6c051398a7fb7cb925a094d74a222c2e55a27502f7936e33938a7befc"
+        "sha256:aaa51bb877efcba7ddf590388eab13bf5860b9e1f24c6183aaba97b5760896fd"
     );
 }

@@ -3,8 +3,8 @@
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// Reads `Sat, 12 Sep 2026 07:55:41 UTC` as seconds since 1970.
-pub(crate) fn parse_release(text: &str) -> Option<u64> {
+/// Reads `Sat, 12 Sep 2026 07:55:41 UTC`, the form of releases and of web servers, as seconds since 1970.
+pub fn parse_release(text: &str) -> Option<u64> {
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     let [_, day, month, year, time, zone] = words[..] else { return None };
     if !matches!(zone, "UTC" | "GMT" | "+0000") {
@@ -33,7 +33,7 @@ pub(crate) fn parse_stamp(stamp: &str) -> Option<u64> {
 }
 
 /// Writes `2026-09-12T07:55:41Z`, the form of OCI.
-pub(crate) fn rfc3339(seconds: u64) -> String {
+pub fn rfc3339(seconds: u64) -> String {
     let [year, month, day, hour, minute, second] = fields(seconds);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }

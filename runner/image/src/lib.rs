@@ -34,6 +34,7 @@ mod version;
 pub use archive::EntryFault;
 pub use assemble::{BuiltImage, COMPRESSOR, build};
 pub use control::ControlError;
+pub use date::{parse_release as parse_date, rfc3339};
 pub use deb::DebError;
 pub use error::{Blame, ImageError};
 pub use fixup::FixupError;

@@ -2,21 +2,24 @@
 
 use std::{
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Event, PathError, Round, TreePath};
+use crate::{Applied, Digest, Event, Limit, PathError, Round, TreePath};
 
 /// Runs rounds in rooms. The calls block.
 pub trait Engine: Sync {
     /// The engine's name as `--engine` takes it.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
-    /// Says whether this machine can make rooms, by really making one.
-    fn probe(&self) -> Result<(), EngineError>;
+    /// Says what rooms can be made here, by really making one.
+    ///
+    /// # Errors
+    /// Why none can be made.
+    fn probe(&self) -> Result<Abilities, EngineError>;
 
     /// Makes a room, runs the round in it, hands its outputs over and removes the room.
     ///
@@ -29,6 +32,83 @@ pub trait Engine: Sync {
         out: &mut dyn OutputSink,
         watch: &Watch<'_>,
     ) -> Result<Outcome, EngineError>;
+
+    /// How to enter a room by hand, if this engine can.
+    fn terminal(&self) -> Option<&dyn Terminal> {
+        None
+    }
+}
+
+/// Opens rooms for somebody at a terminal, or for one command. The calls block.
+pub trait Terminal: Sync {
+    /// Makes the round's room, runs its argv there with eadem's own standard input, output and error, and
+    /// removes the room. Nothing is taken out of it.
+    ///
+    /// Where standard input and output are terminals, the program gets one of its own, which follows the
+    /// size of the user's. `kept` is the state that [`Watch::keep`] left, and what is changed in the room
+    /// is changed there; nobody else may use it meanwhile.
+    fn enter(
+        &self,
+        round: &Round,
+        inputs: &dyn Inputs,
+        kept: Option<&Path>,
+        watch: &Watch<'_>,
+    ) -> Result<Ending, EngineError>;
+
+    /// Removes the state that [`Watch::keep`] left, however it looks; there may be none.
+    fn discard(&self, kept: &Path) -> Result<(), EngineError>;
+}
+
+/// What an engine can do here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Abilities(pub Vec<Ability>);
+
+/// One thing that an engine can do here, or cannot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ability {
+    /// What: `namespaces`, `overlay`, `cgroups`, …
+    pub name: String,
+    /// Whether.
+    pub level: Level,
+    /// What was found, in a few words.
+    pub found: String,
+    /// The command that repairs it, if something does.
+    pub remedy: Option<String>,
+}
+
+impl Ability {
+    /// Something that is as it should be.
+    pub fn good(name: &str, found: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), level: Level::Good, found: found.into(), remedy: None }
+    }
+
+    /// Something that is less than it should be, and what repairs it, if something does.
+    pub fn flawed(name: &str, level: Level, found: impl Into<String>, remedy: Option<String>) -> Self {
+        Self { name: name.to_owned(), level, found: found.into(), remedy }
+    }
+}
+
+/// How well something can be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// As it should be.
+    Good,
+    /// Rooms can be made, but something is missing.
+    Partly,
+    /// Not at all.
+    Missing,
+}
+
+/// How firmly a room was closed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Isolation {
+    /// By namespaces, or by a container engine that makes them.
+    #[default]
+    Strict,
+    /// By less, because the user asked for it by name: never a verification.
+    Weak,
 }
 
 /// Opens what a room shows read-only.
@@ -57,6 +137,10 @@ pub struct Watch<'a> {
     pub log: &'a (dyn Fn(&[u8]) + Sync),
     /// Ends the round early.
     pub cancel: &'a Cancel,
+    /// Where the writable directories go if the build fails: `0`, `1`, … in the room's order. The
+    /// engine makes this directory, and removes what was there before, also if the build ends well.
+    /// The caller sees to it that nobody else uses it.
+    pub keep: Option<&'a Path>,
 }
 
 /// A flag that asks for an early end.
@@ -92,10 +176,8 @@ pub enum Ending {
     Signalled(i32),
     /// With status 0, but a declared output is missing or is no file, directory or link.
     MissingOutput(TreePath),
-    /// By the limit on wall time, in seconds.
-    TimedOut(u64),
-    /// By the limit on the size of outputs, in bytes.
-    OutputTooLarge(u64),
+    /// By a limit, of this value.
+    Exceeded(Limit, u64),
     /// Because the caller asked.
     Cancelled,
 }
@@ -129,10 +211,12 @@ pub struct Outcome {
     pub usage: Usage,
     /// What of the setting could not be applied.
     pub skipped: Vec<Skipped>,
-    /// The limits that were really in force, e.g. `wall=3600s`; what is missing here was not.
-    pub limits: Vec<String>,
-    /// Bytes of log that were dropped because of the limit.
-    pub log_dropped: u64,
+    /// The limits of the plan, and what held each.
+    pub limits: Vec<Applied>,
+    /// How firmly the room was closed.
+    pub isolation: Isolation,
+    /// What else the room went without, in words.
+    pub lacks: Vec<String>,
 }
 
 /// Why no room could be made or finished.
@@ -182,6 +266,16 @@ pub enum EngineError {
         attempt: String,
         /// Why it failed.
         source: io::Error,
+    },
+    /// A daemon cannot be reached, or said no.
+    #[error("{daemon} {what}")]
+    Daemon {
+        /// Which, with its address.
+        daemon: String,
+        /// What it did or did not.
+        what: String,
+        /// What to type.
+        remedy: Option<String>,
     },
     /// The launcher ended without a report.
     #[error("the room's launcher broke: {what}")]

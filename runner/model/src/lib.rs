@@ -9,7 +9,9 @@ pub mod document;
 mod engine;
 mod event;
 mod fetch;
+mod furniture;
 mod image;
+mod limits;
 mod name;
 mod path;
 mod plan;
@@ -23,16 +25,20 @@ mod verdict;
 
 pub use at::{At, AtError};
 pub use digest::{Digest, DigestError, DigestWriter};
-pub use engine::{Cancel, Ending, Engine, EngineError, Inputs, Outcome, OutputSink, Skipped, Usage, Watch};
+pub use engine::{
+    Abilities, Ability, Cancel, Ending, Engine, EngineError, Inputs, Isolation, Level, Outcome, OutputSink,
+    Skipped, Terminal, Usage, Watch,
+};
 pub use event::{Event, Phase};
 pub use fetch::{Attempt, CrateRelease, Fault, FetchError, Fetcher, Origin, Want};
 pub use image::{DebianSpec, Image, ImageLock, Keyring, LockedPackage, LockedResult};
+pub use limits::{Applied, Limit, Limits, Means};
 pub use name::{Name, NameError};
 pub use path::{PathError, RoomPath, TreePath};
-pub use plan::{Architecture, Input, Limits, Output, Plan, Root, Text};
+pub use plan::{Architecture, Input, Output, Plan, Root, Text, Users};
 pub use recipe::{CargoSpec, DEFAULT_EPOCH, LimitsSpec, Recipe, SourceSpec, Variable};
 pub use recipe_lock::{LockedImage, LockedSource, RecipeLock};
-pub use record::{Record, RoundRecord, RunId};
+pub use record::{Kept, Record, RoundRecord, RunId, RunIdError};
 pub use round::{Room, RoomInput, RoomOutput, Round};
 pub use setting::{DirectoryOrder, Processors, Roots, Setting, User};
 pub use tree::{Difference, Entry, Tree};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, TreePath};
+use crate::{Digest, Limits, TreePath};
 
 /// The processor family of an image, by its OCI name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -119,21 +119,15 @@ pub struct Output {
     pub from: Text,
 }
 
-/// What a build may use up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limits {
-    /// Seconds of wall time for the whole room.
-    pub wall_seconds: u64,
-    /// Bytes of log that are kept; the rest is dropped and counted.
-    pub log_bytes: u64,
-    /// Bytes of all outputs together.
-    pub output_bytes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { wall_seconds: 3600, log_bytes: 64 << 20, output_bytes: 4 << 30 }
-    }
+/// Which user ids a room knows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Users {
+    /// The build's own alone: every file is the build's, and nothing can be given away.
+    #[default]
+    One,
+    /// 65536, so that a build may give files to other users and become root of its room.
+    Range,
 }
 
 /// Everything that decides the bytes of a build; its digest is the identity of the work.
@@ -155,6 +149,8 @@ pub struct Plan {
     pub cwd: Text,
     /// Seconds since 1970 that stand for "now" in outputs (`SOURCE_DATE_EPOCH`).
     pub epoch: u64,
+    /// Which user ids there are.
+    pub users: Users,
     /// What the build may use up.
     pub limits: Limits,
     /// What the build must leave.
@@ -167,6 +163,11 @@ impl Plan {
 
     /// The identity of the work: the digest of the canonical JSON.
     pub fn digest(&self) -> Digest {
-        Digest::of(&crate::canonical_json(self))
+        Digest::of(&self.to_bytes())
+    }
+
+    /// The bytes that the plan is stored as: its canonical JSON.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        crate::canonical_json(self)
     }
 }

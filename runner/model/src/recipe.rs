@@ -1,10 +1,10 @@
 //! `recipes/NAME.yaml`: what to build.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, num::NonZero};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use crate::{Digest, Limits, Name, TreePath, document::Version1};
+use crate::{Digest, Limits, Name, TreePath, Users, document::Version1};
 
 /// Seconds since 1970 that stand for "now" in outputs unless a recipe says otherwise: 1980-01-01,
 /// the first day that zip archives can hold.
@@ -37,6 +37,9 @@ pub struct Recipe {
     /// What a build may use up.
     #[serde(default)]
     pub limits: LimitsSpec,
+    /// Which user ids the build's room knows.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub users: Users,
 }
 
 impl Recipe {
@@ -44,6 +47,10 @@ impl Recipe {
     pub fn meaning(&self) -> Digest {
         Digest::of(&crate::canonical_json(self))
     }
+}
+
+fn is_usual(users: &Users) -> bool {
+    *users == Users::default()
 }
 
 fn default_epoch() -> u64 {
@@ -238,24 +245,68 @@ impl Default for CargoSpec {
 }
 
 /// What a build may use up, as a recipe says it.
+///
+/// Fields that came after the first stand in a recipe's meaning only where a recipe has them, so that locks
+/// made before stay true.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct LimitsSpec {
     /// Seconds of wall time.
-    #[serde(deserialize_with = "at_least_one")]
-    pub wall_seconds: u64,
+    pub wall_seconds: NonZero<u64>,
+    /// MiB of memory of all processes together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<NonZero<u64>>,
+    /// Processes and threads at one time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processes: Option<NonZero<u64>>,
+    /// Hundredths of one processor's time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_percent: Option<NonZero<u64>>,
+    /// MiB that the build may write.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_mib: Option<NonZero<u64>>,
+    /// Files that the build may make.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<NonZero<u64>>,
+    /// MiB of standard output and error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_mib: Option<NonZero<u64>>,
+    /// MiB of outputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_mib: Option<NonZero<u64>>,
 }
 
-fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    match u64::deserialize(deserializer)? {
-        0 => Err(D::Error::custom("a limit of 0 would forbid every build")),
-        n => Ok(n),
+impl LimitsSpec {
+    /// What the recipe says, and the defaults for the rest.
+    pub fn limits(&self) -> Limits {
+        let usual = Limits::default();
+        let mib = |said: Option<NonZero<u64>>| said.map(|mib| mib.get().saturating_mul(1 << 20));
+        let or = |said: Option<NonZero<u64>>, usual| said.map_or(usual, NonZero::get);
+        Limits {
+            wall_seconds: self.wall_seconds.get(),
+            log_bytes: mib(self.log_mib).unwrap_or(usual.log_bytes),
+            output_bytes: mib(self.output_mib).unwrap_or(usual.output_bytes),
+            memory_bytes: mib(self.memory_mib),
+            processes: or(self.processes, usual.processes),
+            cpu_percent: self.cpu_percent.map(NonZero::get),
+            disk_bytes: mib(self.disk_mib).unwrap_or(usual.disk_bytes),
+            files: or(self.files, usual.files),
+        }
     }
 }
 
 impl Default for LimitsSpec {
     fn default() -> Self {
-        Self { wall_seconds: Limits::default().wall_seconds }
+        Self {
+            wall_seconds: NonZero::new(Limits::default().wall_seconds).expect("more than none"),
+            memory_mib: None,
+            processes: None,
+            cpu_percent: None,
+            disk_mib: None,
+            files: None,
+            log_mib: None,
+            output_mib: None,
+        }
     }
 }
 
@@ -340,7 +391,7 @@ outputs: [bin/hexyl]
     #[test]
     fn an_output_that_stands_twice_and_a_limit_of_nothing_are_refused() {
         assert!(fault(&HEXYL.replace("[bin/hexyl]", "[bin/a, bin/a]")).message.contains("twice"));
-        assert!(fault(&format!("{HEXYL}limits: {{wall-seconds: 0}}\n")).message.contains("forbid"));
+        assert!(fault(&format!("{HEXYL}limits: {{wall-seconds: 0}}\n")).message.contains("nonzero"));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! What a plan gave, kept so that the same work is not done twice.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Outcome, Setting, Tree, Verdict, document::Version1};
+use crate::{Digest, Ending, Name, Outcome, Setting, Tree, Verdict, document::Version1};
 
 /// The name of one invocation of eadem; names sort by time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -17,9 +17,36 @@ impl RunId {
         Self(format!("{seconds:010}-{nonce:08x}"))
     }
 
+    /// When the run started, in seconds since 1970.
+    pub fn seconds(&self) -> u64 {
+        self.0.split('-').next().and_then(|seconds| seconds.parse().ok()).unwrap_or_default()
+    }
+
     /// The name as text, fit for a file name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// A text that cannot name a run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not the name of a run")]
+pub struct RunIdError {
+    text: String,
+}
+
+impl FromStr for RunId {
+    type Err = RunIdError;
+
+    /// Reads what [`RunId::new`] writes.
+    fn from_str(text: &str) -> Result<Self, RunIdError> {
+        let good = text.split_once('-').is_some_and(|(seconds, nonce)| {
+            seconds.len() >= 10
+                && seconds.bytes().all(|byte| byte.is_ascii_digit())
+                && nonce.len() == 8
+                && nonce.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        });
+        if good { Ok(Self(text.to_owned())) } else { Err(RunIdError { text: text.to_owned() }) }
     }
 }
 
@@ -37,6 +64,8 @@ pub struct Record {
     pub eadem_record: Version1,
     /// The run.
     pub run: RunId,
+    /// The recipe.
+    pub recipe: Name,
     /// The plan's digest.
     pub plan: Digest,
     /// The rounds, the baseline first.
@@ -61,4 +90,41 @@ pub struct RoundRecord {
     pub tree: Option<Tree>,
     /// The log's name below the store's `logs/`.
     pub log: String,
+}
+
+/// What is known of the state that a failed build left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    /// Format version.
+    pub eadem_kept: Version1,
+    /// The run.
+    pub run: RunId,
+    /// Which of its rounds, from 1.
+    pub n_round: usize,
+    /// The plan's digest.
+    pub plan: Digest,
+    /// The engine's name; another cannot show the state.
+    pub engine: String,
+    /// The values of the round's variations: the state holds their paths.
+    pub setting: Setting,
+    /// How the round ended.
+    pub ending: Ending,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_run_is_read_as_it_was_written() {
+        let run = RunId::new(1_790_000_000, 0xab);
+        assert_eq!(run.seconds(), 1_790_000_000);
+        assert_eq!(run.as_str().parse(), Ok(run));
+        for text in
+            ["", "hexyl", "1790000000", "1790000000-00000AB0", "179-000000ab", "1790000000-000000ab-x"]
+        {
+            assert!(text.parse::<RunId>().is_err(), "{text:?}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Architecture, Digest, DirectoryOrder, Limits, PathError, Plan, Processors, RoomPath, Root, Setting,
-    TreePath, User,
+    TreePath, User, Users,
 };
 
 /// A plan with the values of its variations.
@@ -65,6 +65,8 @@ pub struct Room {
     pub umask: u32,
     /// Processors.
     pub processors: Processors,
+    /// Which user ids there are.
+    pub users: Users,
     /// What the build may use up.
     pub limits: Limits,
     /// What is taken out afterwards.
@@ -103,6 +105,7 @@ impl Round {
             hostname: setting.hostname.clone(),
             umask: setting.umask,
             processors: setting.processors,
+            users: plan.users,
             limits: plan.limits.clone(),
             outputs: self.outputs()?,
         })

@@ -1,98 +1,170 @@
-//! How long a room takes from the wish to the outcome, beside bubblewrap and a plain process.
+//! How long a room takes from the wish to the outcome, beside other ways to start a program in a box.
 //!
-//! The three are started in turns, so that whatever else the machine does hits all alike. bubblewrap
-//! makes neither an overlay nor a filter of system calls, so its time is only a measure.
+//! All are started in turns, so that whatever else the machine does hits all alike. bubblewrap, crun and
+//! runc get no overlay and no filter of system calls here, so their times are only a measure. Words name
+//! the contestants that take part; without words all do.
 
 #![allow(clippy::print_stdout, reason = "a benchmark has a main function and tells what it saw")]
 
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/support/image.rs"]
+mod image;
+#[path = "others/mod.rs"]
+mod others;
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/support/trial.rs"]
+mod trial;
 #[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/support/world.rs"]
 mod world;
 
 use std::{
-    env,
+    env, fs,
     process::{Command, ExitCode},
+    thread,
     time::{Duration, Instant},
 };
 
 use eadem_model::Engine;
 use eadem_sandbox::{LAUNCHER_WORD, launcher_main};
+use others::Others;
 use world::{World, round};
 
-const TURNS: usize = 200;
+const TURNS: usize = 150;
 
-const BUBBLEWRAP: [&str; 12] = [
-    "--unshare-all",
-    "--ro-bind",
-    "/",
-    "/",
-    "--dev",
-    "/dev",
-    "--proc",
-    "/proc",
-    "--tmpfs",
-    "/tmp",
-    "--",
-    "true",
-];
+/// Rooms that follow each other, as the units of a large build will.
+const MANY: usize = 300;
+const AT_ONCE: usize = 2;
 
 fn main() -> ExitCode {
-    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<String> = env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
     match words.first().map(String::as_str) {
         Some(LAUNCHER_WORD) => launcher_main(),
-        _ => measure(),
+        _ => measure(&words),
     }
 }
 
-fn measure() -> ExitCode {
-    let world = World::new();
-    let room = round(&["/bin/true"]);
-    let mut times: [Vec<Time>; 4] = Default::default();
+/// One way to start `true`, and what it took.
+struct Contestant<'a> {
+    name: &'static str,
+    start: Box<dyn Fn() + 'a>,
+    times: Vec<Time>,
+}
+
+fn measure(words: &[String]) -> ExitCode {
+    let (kept, mut plain) = (World::new(), World::new());
+    plain.engine = plain.engine.without_launcher();
+    let others = Others::new(&kept.place.join("unpacked/libraries"));
+    let mut contestants = contestants(&kept, &plain, &others);
+    contestants.retain(|one| words.is_empty() || words.iter().any(|word| word == one.name));
+    say_load();
+    contestants.iter_mut().for_each(|one| (one.start)());
     for _ in 0..TURNS {
-        let [plain, bubblewrap, probe, full] = &mut times;
-        plain.push(time(|| assert!(Command::new("true").status().expect("starts").success())));
-        bubblewrap.push(time(|| {
-            assert!(Command::new("bwrap").args(BUBBLEWRAP).status().expect("starts").success());
-        }));
-        probe.push(time(|| world.engine.probe().expect("can")));
-        full.push(time(|| drop(world.run(&room).success())));
+        for one in &mut contestants {
+            one.times.push(time(&one.start, || {
+                [&kept, &plain].iter().for_each(|world| world.engine.settle().expect("all are removed"));
+            }));
+        }
     }
-    for (name, times) in ["plain process", "bubblewrap", "empty room", "room"].iter().zip(&mut times) {
-        let processor = times.iter().map(|time| time.processor).sum::<Duration>() / TURNS as u32;
-        times.sort_by_key(|time| time.wall);
-        let (median, least) = (millis(times[TURNS / 2].wall), millis(times[0].wall));
+    contestants.iter_mut().for_each(Contestant::tell);
+    many("native", &plain);
+    many("launcher", &kept);
+    say_load();
+    ExitCode::SUCCESS
+}
+
+fn contestants<'a>(kept: &'a World, plain: &'a World, others: &'a Others) -> Vec<Contestant<'a>> {
+    let mut all: Vec<Contestant<'a>> = others
+        .commands()
+        .into_iter()
+        .map(|(name, run)| Contestant { name, start: Box::new(run), times: Vec::new() })
+        .collect();
+    let mut add = |name, start| all.push(Contestant { name, start, times: Vec::new() });
+    add("native", Box::new(move || room(plain)));
+    add("launcher", Box::new(move || room(kept)));
+    add("empty", Box::new(|| drop(kept.engine.probe().expect("can"))));
+    all
+}
+
+fn room(world: &World) {
+    drop(world.run(&round(&["/bin/true"])).success());
+}
+
+/// Total time of many rooms, the removal of the last one included.
+fn many(name: &str, world: &World) {
+    let since = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| (0..MANY / AT_ONCE).for_each(|_| room(world)));
+        }
+    });
+    world.engine.settle().expect("all are removed");
+    let (all, each) = (since.elapsed(), since.elapsed() / MANY as u32);
+    println!("{MANY} rooms, {AT_ONCE} at a time, {name}: {:.0} ms, {:.2} ms each", millis(all), millis(each));
+}
+
+impl Contestant<'_> {
+    fn tell(&mut self) {
+        let processor = self.times.iter().map(|time| time.processor).sum::<Duration>() / TURNS as u32;
+        self.times.sort_by_key(|time| time.wall);
+        let (median, least) = (millis(self.times[TURNS / 2].wall), millis(self.times[0].wall));
         println!(
-            "{name:14} median {median:6.2} ms, least {least:6.2} ms, processor {:6.2} ms",
+            "{:9} median {median:6.2} ms, least {least:6.2} ms, processor {:6.2} ms",
+            self.name,
             millis(processor)
         );
     }
-    ExitCode::SUCCESS
 }
 
 struct Time {
     wall: Duration,
-    /// Of the processes that were started; it does not depend on what else the machine does.
+    /// Of this process and of those that it waited for; it does not depend on what else the machine does.
     processor: Duration,
 }
 
-fn time(work: impl FnOnce()) -> Time {
+/// What goes on behind one's back counts for the processor, and must not slow the next one down.
+fn time(work: impl Fn(), settle: impl Fn()) -> Time {
     let (since, before) = (Instant::now(), processor());
     work();
-    Time { wall: since.elapsed(), processor: processor() - before }
+    let wall = since.elapsed();
+    settle();
+    Time { wall, processor: processor().saturating_sub(before) }
 }
 
 #[allow(unsafe_code, reason = "no safe crate of ours asks for what children used")]
 fn processor() -> Duration {
-    // SAFETY: all zeros is a value of this plain C structure, and the kernel fills it.
-    let usage = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage);
-        usage
+    let usage = |who| {
+        // SAFETY: all zeros is a value of this plain C structure, and the kernel fills it.
+        unsafe {
+            let mut usage: libc::rusage = std::mem::zeroed();
+            libc::getrusage(who, &raw mut usage);
+            usage
+        }
     };
     let time = |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000);
-    time(usage.ru_utime) + time(usage.ru_stime)
+    [libc::RUSAGE_CHILDREN, libc::RUSAGE_SELF]
+        .map(usage)
+        .iter()
+        .map(|usage| time(usage.ru_utime) + time(usage.ru_stime))
+        .sum()
 }
 
 fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
+}
+
+fn say_load() {
+    println!("load average: {}", fs::read_to_string("/proc/loadavg").expect("readable").trim());
+}
+
+/// A contestant that is not there is named, and left out.
+fn answers(name: &str, command: &mut Command) -> bool {
+    let result = command.output();
+    let why = match result {
+        Ok(output) if output.status.success() => return true,
+        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        Err(error) => error.to_string(),
+    };
+    println!("{name} is left out: {why}");
+    false
 }

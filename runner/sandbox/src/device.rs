@@ -14,6 +14,9 @@ use crate::{
 /// The host's devices that a room has; none of them keeps a state that one room could show another.
 const NODES: [&str; 6] = ["full", "null", "random", "tty", "urandom", "zero"];
 
+/// Options of a room's own `/dev/pts`.
+pub(crate) const TERMINALS: &str = "newinstance,ptmxmode=0666,mode=0620";
+
 const LINKS: [(&str, &str); 5] = [
     ("fd", "/proc/self/fd"),
     ("ptmx", "pts/ptmx"),
@@ -25,19 +28,23 @@ const LINKS: [(&str, &str); 5] = [
 /// Mounts `/dev`, its nodes and its own terminals. Memory for `/dev/shm` comes later.
 pub(crate) fn mount_dev() -> Result<(), Failure> {
     furnish().machine("making /dev")?;
-    let flags = MountAttrFlags::MOUNT_ATTR_RDONLY
-        | MountAttrFlags::MOUNT_ATTR_NOSUID
-        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    mount::show("dev", "root/dev", flags).machine("mounting /dev")?;
-    for node in NODES {
-        // Nodes cannot be made in a user namespace, only shown.
-        let shown =
-            mount::show(&format!("/dev/{node}"), &format!("root/dev/{node}"), MountAttrFlags::empty());
-        shown.machine("mounting a device")?;
-    }
+    mount::show("dev", "root/dev", CLOSED).machine("mounting /dev")?;
+    show_nodes("root/dev")?;
     let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
-    mount::make("devpts", "root/dev/pts", flags, "newinstance,ptmxmode=0666,mode=0620")
-        .machine("mounting /dev/pts")
+    mount::make("devpts", "root/dev/pts", flags, TERMINALS).machine("mounting /dev/pts")
+}
+
+const CLOSED: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_RDONLY
+    .union(MountAttrFlags::MOUNT_ATTR_NOSUID)
+    .union(MountAttrFlags::MOUNT_ATTR_NOEXEC);
+
+/// Shows the host's nodes in a directory, which may be where they are.
+///
+/// Nodes cannot be made in a user namespace, only shown. Data passes all the same; but the host's own node
+/// keeps its times, which whoever may write could set.
+pub(crate) fn show_nodes(dir: &str) -> Result<(), Failure> {
+    let show = |node: &str| mount::show(&format!("/dev/{node}"), &format!("{dir}/{node}"), CLOSED);
+    NODES.iter().try_for_each(|node| show(node).machine("mounting a device"))
 }
 
 fn furnish() -> rustix::io::Result<()> {

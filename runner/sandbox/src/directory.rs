@@ -3,8 +3,13 @@
 use std::{
     ffi::OsStr,
     fs, io,
-    os::fd::{AsFd, OwnedFd},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use rustix::{
@@ -13,7 +18,7 @@ use rustix::{
     process::geteuid,
 };
 
-use crate::remove;
+use crate::{group, reclaim::reclaim_elsewhere, remove};
 
 /// A room's directory; its owner holds a lock on it, so that nobody sweeps it away.
 ///
@@ -21,6 +26,7 @@ use crate::remove;
 /// ROOMS/NAME/      the one thing that the room mounts; locked by the keeper and by pid 1
 /// ROOMS/NAME/u/N/  what scratch directory N holds: the upper of an overlay
 /// ROOMS/NAME/w/    what the kernel needs beside an upper
+/// ROOMS/NAME/g     the control groups of the room, a line each
 /// ```
 pub(crate) struct Directory {
     path: PathBuf,
@@ -57,10 +63,26 @@ impl Directory {
         &self.path
     }
 
+    /// The directory itself.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.lock.as_fd()
+    }
+
+    /// What holds the scratch directories.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.path.join("u")
+    }
+
+    /// Notes the control groups of the room, so that a sweep finds them.
+    pub(crate) fn note_groups<'a>(&self, dirs: impl Iterator<Item = &'a Path>) -> io::Result<()> {
+        let lines: Vec<&[u8]> = dirs.map(|dir| dir.as_os_str().as_bytes()).collect();
+        fs::write(self.path.join(GROUPS), lines.join(&b'\n'))
+    }
+
     /// Makes `n` scratch directories that belong to the room's user.
     pub(crate) fn furnish(&self, n: usize, owner: (u32, u32)) -> io::Result<()> {
         give(&self.path, owner)?;
-        let scratch = (0..n).map(|index| format!("u/{index}"));
+        let scratch = (0..n).map(scratch_name);
         for name in ["u".to_owned(), "w".to_owned()].into_iter().chain(scratch) {
             let path = self.path.join(name);
             mkdir(&path, Mode::from_raw_mode(0o755))?;
@@ -76,13 +98,16 @@ impl Directory {
     }
 }
 
-fn give(path: &Path, (uid, gid): (u32, u32)) -> rustix::io::Result<()> {
+const GROUPS: &str = "g";
+
+/// Gives a file to the room's user, if that is another.
+pub(crate) fn give(path: &Path, (uid, gid): (u32, u32)) -> rustix::io::Result<()> {
     if geteuid().is_root() { chown(path, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))) } else { Ok(()) }
 }
 
-/// Where the host finds what scratch directory `index` of the room `name` holds.
-pub(crate) fn scratch_dir(rooms_dir: &Path, name: &str, index: usize) -> PathBuf {
-    rooms_dir.join(name).join("u").join(index.to_string())
+/// Where scratch directory `index` lies in the directory of a room.
+pub(crate) fn scratch_name(index: usize) -> String {
+    format!("u/{index}")
 }
 
 /// Makes the rooms' directory if it is missing.
@@ -93,7 +118,8 @@ pub(crate) fn prepare(rooms_dir: &Path) -> io::Result<()> {
 
 /// Removes the directories of rooms whose eadem and keeper are dead, and counts them.
 ///
-/// Rooms that are alive are left alone, whoever runs them.
+/// Rooms that are alive are left alone, whoever runs them. What is in the way may need a process with one
+/// thread, so the program must call [`crate::launcher_main`] as one with an engine must.
 ///
 /// # Errors
 /// The first directory that could not be removed; the others are tried all the same.
@@ -116,8 +142,37 @@ pub fn sweep(rooms_dir: &Path) -> io::Result<usize> {
 /// Removes one room's directory unless it is alive.
 pub(crate) fn sweep_one(path: PathBuf) -> io::Result<bool> {
     let Some(lock) = lock(&path)? else { return Ok(false) };
-    Directory { path, lock }.remove()?;
+    remove_noted_groups(&path)?;
+    let directory = Directory { path, lock };
+    match directory.remove() {
+        // Files of a room's other users are in the way.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !geteuid().is_root() => {
+            reclaim_elsewhere(directory.path())?;
+            directory.remove()?;
+        }
+        removed => removed?,
+    }
     Ok(true)
+}
+
+fn remove_noted_groups(room: &Path) -> io::Result<()> {
+    let noted = fs::read(room.join(GROUPS)).unwrap_or_default();
+    let dirs = noted.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    group::remove_noted(dirs.map(|line| PathBuf::from(OsStr::from_bytes(line))))
+}
+
+/// Removes a room's directory in place of its keeper, which is dead.
+///
+/// Pid 1 holds the lock as long as it lives, which is not long.
+pub(crate) fn remove_orphan(path: &Path) -> io::Result<()> {
+    const TRIES: u32 = 200;
+    for _ in 0..TRIES {
+        if sweep_one(path.to_owned()).unwrap_or(false) || !path.exists() {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Err(io::ErrorKind::ResourceBusy.into())
 }
 
 /// Locks a directory; `None` if another holds it or it is gone.

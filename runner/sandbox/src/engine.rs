@@ -2,14 +2,15 @@
 
 use std::{
     io::{self, PipeReader, PipeWriter, pipe},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     panic::resume_unwind,
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread,
-    time::Duration,
 };
 
 use eadem_model::{
-    Cancel, Digest, Ending, Engine, EngineError, Event, Inputs, Outcome, OutputSink, Room, Round, Watch,
+    Abilities, Cancel, Digest, Ending, Engine, EngineError, Event, Inputs, Isolation, Limit, Outcome,
+    OutputSink, Room, Round, Terminal, Users, Watch,
 };
 use rustix::{
     fs::{Gid, Uid, fchown},
@@ -17,37 +18,50 @@ use rustix::{
 };
 
 use crate::{
-    directory::{prepare, scratch_dir, sweep_one},
+    ample::fits_into_memory,
+    checkup::checkup,
+    directory::{prepare, scratch_name},
     forbidden::explain,
+    halt::{Halt, Step},
     identity::outer_ids,
+    kept,
     launch::Launch,
-    log,
-    outcome::{limits, skipped},
+    leaving::Leaving,
+    log, names,
+    outcome::{lacks, missed, skipped},
     output::{self, Wanted},
     place,
-    probe::{NoInputs, NoOutputs, bare_room, native},
-    report::Note,
+    probe::{NoInputs, NoOutputs, abilities, bare_room, native},
+    range::Range,
+    starter::Starter,
+    stdio::Streams,
     supervise::{Course, Running},
+    weak,
 };
 
 /// Runs rounds in rooms made of namespaces.
 ///
 /// The program that has one must call [`crate::launcher_main`] when it is started as a keeper.
+///
+/// Rooms that are left are removed while the next ones are made; dropping the engine waits for them.
 pub struct NativeEngine {
-    rooms_dir: PathBuf,
+    pub(crate) rooms_dir: PathBuf,
+    leaving: Leaving,
+    starter: Starter,
+    halt: Halt,
+    isolation: Isolation,
 }
 
 impl Engine for NativeEngine {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "native"
     }
 
-    fn probe(&self) -> Result<(), EngineError> {
-        let cancel = Cancel::default();
-        let watch = Watch { events: &|_| (), log: &|_| (), cancel: &cancel };
-        let outcome = self.live(&self.launch(bare_room(), &NoInputs)?, &mut NoOutputs, &watch)?;
-        match outcome.ending {
-            Ending::Success => Ok(()),
+    fn probe(&self) -> Result<Abilities, EngineError> {
+        let made = self.empty_room();
+        let abilities = abilities(&made).into_iter().chain(checkup()).collect();
+        match made?.ending {
+            Ending::Success => Ok(Abilities(abilities)),
             other => Err(EngineError::Launcher { what: format!("an empty room ended with {other:?}") }),
         }
     }
@@ -59,10 +73,11 @@ impl Engine for NativeEngine {
         out: &mut dyn OutputSink,
         watch: &Watch<'_>,
     ) -> Result<Outcome, EngineError> {
-        let room = round.room()?;
-        native(room.architecture)?;
-        place::check(&room)?;
-        self.live(&self.launch(room, inputs)?, out, watch)
+        self.live(&self.prepare(round, inputs, watch)?, out, watch)
+    }
+
+    fn terminal(&self) -> Option<&dyn Terminal> {
+        (self.isolation == Isolation::Strict).then_some(self)
     }
 }
 
@@ -71,20 +86,112 @@ impl NativeEngine {
     ///
     /// The directory is made when the first room is, for its owner alone.
     pub fn new(rooms_dir: PathBuf) -> Self {
-        Self { rooms_dir: std::path::absolute(&rooms_dir).unwrap_or(rooms_dir) }
+        let rooms_dir = std::path::absolute(&rooms_dir).unwrap_or(rooms_dir);
+        let (leaving, starter, halt) = (Leaving::default(), Starter::with_launcher(), Halt::default());
+        Self { rooms_dir, isolation: Isolation::Strict, leaving, starter, halt }
     }
 
-    fn launch(&self, room: Room, inputs: &dyn Inputs) -> Result<Launch, EngineError> {
+    /// The same engine, whose rooms have no namespaces and prove nothing: only for those who ask for it.
+    #[must_use]
+    pub fn weak(self) -> Self {
+        Self { isolation: Isolation::Weak, ..self }
+    }
+
+    /// The same engine, which executes the program anew for each room instead of keeping a launcher.
+    #[must_use]
+    pub fn without_launcher(self) -> Self {
+        Self { starter: Starter::plain(), ..self }
+    }
+
+    /// Waits until every room that was left is removed.
+    ///
+    /// # Errors
+    /// The first that could not be removed; a sweep tries it again.
+    pub fn settle(&self) -> Result<(), EngineError> {
+        self.leaving.settle().map_err(|source| self.failed("removing a room", source))
+    }
+
+    /// Has a process of each room stop at a step; for tests that kill one there.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_halt(self, step: Step) -> Self {
+        Self { halt: Halt(Some(step)), ..self }
+    }
+
+    /// The same as [`Engine::probe`] says, and of a machine that makes no rooms as well.
+    pub fn examine(&self) -> Abilities {
+        Abilities(abilities(&self.empty_room()).into_iter().chain(checkup()).collect())
+    }
+
+    /// A round's room, unless it cannot be had here or at all.
+    pub(crate) fn checked(&self, round: &Round) -> Result<Room, EngineError> {
+        let room = round.room()?;
+        native(room.architecture)?;
+        place::check(&room)?;
+        names::check(&room)?;
+        self.check()?;
+        if self.isolation == Isolation::Weak && room.users == Users::Range {
+            return Err(EngineError::Plan { what: "many users of a weak room".to_owned() });
+        }
+        Ok(room)
+    }
+
+    /// Strict rooms are tried; what a weak one wants is known before.
+    fn check(&self) -> Result<(), EngineError> {
+        if self.isolation == Isolation::Weak { weak::check() } else { Ok(()) }
+    }
+
+    fn empty_room(&self) -> Result<Outcome, EngineError> {
+        self.check()?;
+        let cancel = Cancel::default();
+        let watch = Watch { events: &|_| (), log: &|_| (), cancel: &cancel, keep: None };
+        self.live(&self.launch(bare_room(), &NoInputs)?, &mut NoOutputs, &watch)
+    }
+
+    /// Says what a round needs, unless no room can have it.
+    pub(crate) fn prepare(
+        &self,
+        round: &Round,
+        inputs: &dyn Inputs,
+        watch: &Watch<'_>,
+    ) -> Result<Launch, EngineError> {
+        let mut launch = self.launch(self.checked(round)?, inputs)?;
+        // What is to be kept must outlive the room.
+        launch.scratch_in_memory &= watch.keep.is_none();
+        Ok(launch)
+    }
+
+    pub(crate) fn launch(&self, room: Room, inputs: &dyn Inputs) -> Result<Launch, EngineError> {
         let open = |layer: &Digest| {
             inputs.layer_dir(layer).map_err(|source| EngineError::Input { layer: *layer, source })
         };
         let layer_dirs = room.rootfs.iter().map(open).collect::<Result<_, _>>()?;
         let input_dirs = room.inputs.iter().map(|input| open(&input.layer)).collect::<Result<_, _>>()?;
-        Ok(Launch { rooms_dir: self.rooms_dir.clone(), outer: outer_ids(), layer_dirs, input_dirs, room })
+        let range = (room.users == Users::Range).then(Range::find).transpose()?;
+        let (rooms_dir, outer) = (self.rooms_dir.clone(), outer_ids());
+        let (isolation, halt) = (self.isolation, self.halt);
+        let (streams, kept) = (Streams::Log, None);
+        // What belongs to several users is taken back on disk, and a weak room has no memory of its own.
+        let may_be_in_memory = range.is_none() && isolation == Isolation::Strict;
+        let scratch_in_memory = may_be_in_memory && fits_into_memory(&room.limits);
+        Ok(Launch {
+            rooms_dir,
+            outer,
+            range,
+            layer_dirs,
+            input_dirs,
+            scratch_in_memory,
+            isolation,
+            runtime: None,
+            halt,
+            room,
+            streams,
+            kept,
+        })
     }
 
-    /// Runs one room from its making to its end; the room is gone when this returns.
-    fn live(
+    /// Runs one room from its making to its end; every process of it is dead when this returns.
+    pub(crate) fn live(
         &self,
         launch: &Launch,
         out: &mut dyn OutputSink,
@@ -93,33 +200,83 @@ impl NativeEngine {
         prepare(&self.rooms_dir).map_err(|source| self.failed("making a place for rooms", source))?;
         let (reader, writer) =
             log_pipe(launch.outer).map_err(|source| self.failed("making a pipe for", source))?;
-        let mut running =
-            Running::start(launch, writer).map_err(|source| self.failed("starting a room", source))?;
+        let mut running = self.begin(launch, writer.into(), watch)?;
         let (course, dropped) = see_through(&mut running, reader, &launch.room, watch);
         let course = course.map_err(|source| self.failed("watching a room", source))?;
         if !course.gone {
             return Err(self.broken(running, &course));
         }
+        self.halt.at(Step::EngineRoomDead);
         let outcome = dropped
             .map_err(|source| self.failed("reading the log of a room", source))
             .and_then(|dropped| self.outcome(launch, &course, dropped, out, watch));
-        self.leave(running, outcome, watch)
+        if let (Some(kept), Ok(outcome)) = (watch.keep, &outcome) {
+            self.keep(launch, &course, &outcome.ending, kept, watch);
+        }
+        self.halt.at(Step::EngineOutputsTaken);
+        let outcome = self.leave(running, outcome, watch);
+        self.halt.at(Step::EngineRoomRemoved);
+        outcome
     }
 
-    /// Removes the room; what went wrong before is worth more than what goes wrong now.
-    fn leave(
+    /// Keeps what a failed build wrote; that it cannot be kept is not the build's fault.
+    fn keep(&self, launch: &Launch, course: &Course, ending: &Ending, kept: &Path, watch: &Watch<'_>) {
+        let name = course.name.as_deref().unwrap_or_default();
+        let scratch = |index| self.rooms_dir.join(name).join(scratch_name(index));
+        let done = match ending {
+            Ending::Success => kept::discard(kept),
+            _ => kept::take(scratch, launch.room.scratch.len(), kept),
+        };
+        if let Err(error) = done {
+            // Half a state would be taken for a whole one; what cannot be removed goes with the next.
+            let _ = kept::discard(kept);
+            let message = format!("the state of the build cannot be kept in {}: {error}", kept.display());
+            (watch.events)(Event::Warning { message });
+        }
+    }
+
+    /// Starts a room that alone holds `log` from then on.
+    pub(crate) fn begin(
+        &self,
+        launch: &Launch,
+        log: OwnedFd,
+        watch: &Watch<'_>,
+    ) -> Result<Running, EngineError> {
+        self.glance(watch);
+        let (running, warning) = Running::start(launch, log.as_fd(), &self.starter)
+            .map_err(|source| self.failed("starting a room", source))?;
+        // It ends when the room's own end of it does.
+        drop(log);
+        if let Some(message) = warning {
+            (watch.events)(Event::Warning { message: message.to_owned() });
+        }
+        Ok(running)
+    }
+
+    /// Tells of rooms that could not be removed behind the caller's back.
+    fn glance(&self, watch: &Watch<'_>) {
+        if let Err(error) = self.leaving.glance() {
+            (watch.events)(self.stays(&error));
+        }
+    }
+
+    fn stays(&self, error: &io::Error) -> Event {
+        let message = format!("a room in {} could not be removed: {error}", self.rooms_dir.display());
+        Event::Warning { message }
+    }
+
+    /// Has the room removed; what went wrong before is worth more than what goes wrong now.
+    pub(crate) fn leave<T>(
         &self,
         running: Running,
-        outcome: Result<Outcome, EngineError>,
+        outcome: Result<T, EngineError>,
         watch: &Watch<'_>,
-    ) -> Result<Outcome, EngineError> {
-        match (outcome, running.finish()) {
+    ) -> Result<T, EngineError> {
+        match (outcome, self.leaving.add(running)) {
             (outcome, Ok(())) => outcome,
             (Ok(_), Err(source)) => Err(self.failed("removing a room", source)),
             (Err(first), Err(second)) => {
-                let message =
-                    format!("a room in {} could not be removed: {second}", self.rooms_dir.display());
-                (watch.events)(Event::Warning { message });
+                (watch.events)(self.stays(&second));
                 Err(first)
             }
         }
@@ -136,18 +293,20 @@ impl NativeEngine {
         if let Some(error) = fault(course) {
             return Err(error);
         }
-        course.notes.iter().for_each(|note| warn(*note, watch));
+        warn(course, watch);
+        let room = &launch.room;
         let ending = match course.ending()? {
+            _ if log_dropped > 0 => Ending::Exceeded(Limit::Log, room.limits.log_bytes),
             Ending::Success => self.take(launch, course, out)?,
             other => other,
         };
-        let room = &launch.room;
         Ok(Outcome {
             ending,
             usage: course.usage,
-            skipped: skipped(room, &course.notes),
-            limits: limits(room),
-            log_dropped,
+            skipped: skipped(launch, &course.notes),
+            limits: course.limits.clone(),
+            isolation: launch.isolation,
+            lacks: lacks(launch, course),
         })
     }
 
@@ -161,8 +320,11 @@ impl NativeEngine {
         let name = course.name.as_deref().unwrap_or_default();
         let mut wanted = Vec::new();
         for output in &room.outputs {
-            let (index, way) = place::locate(room, output)?;
-            let scratch = scratch_dir(&self.rooms_dir, name, index);
+            let (index, way) = room.locate(output)?;
+            let scratch = match &course.in_memory {
+                Some(place) => place.join(scratch_name(index)),
+                None => self.rooms_dir.join(name).join(scratch_name(index)),
+            };
             wanted.push(Wanted { path: output.path.clone(), scratch, way: way.to_owned() });
         }
         let taken = output::take(&wanted, room.limits.output_bytes, out);
@@ -170,9 +332,9 @@ impl NativeEngine {
     }
 
     /// The keeper died before the room did. Then the room dies by itself, but its directory stays.
-    fn broken(&self, mut running: Running, course: &Course) -> EngineError {
+    pub(crate) fn broken(&self, mut running: Running, course: &Course) -> EngineError {
         let ended = running.abandon();
-        let removed = course.name.as_deref().map_or(Ok(()), |name| self.remove_orphan(name));
+        let removed = running.remove_orphan();
         let what = match (ended, removed) {
             (Ok(status), Ok(())) => format!("its keeper ended early ({status})"),
             (Ok(status), Err(error)) => {
@@ -183,26 +345,13 @@ impl NativeEngine {
         fault(course).unwrap_or(EngineError::Launcher { what })
     }
 
-    /// Pid 1 holds the lock as long as it lives, which is not long.
-    fn remove_orphan(&self, name: &str) -> io::Result<()> {
-        const TRIES: u32 = 200;
-        let path = self.rooms_dir.join(name);
-        for _ in 0..TRIES {
-            if sweep_one(path.clone()).unwrap_or(false) || !path.exists() {
-                return Ok(());
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        Err(io::ErrorKind::ResourceBusy.into())
-    }
-
-    fn failed(&self, attempt: &str, source: io::Error) -> EngineError {
+    pub(crate) fn failed(&self, attempt: &str, source: io::Error) -> EngineError {
         EngineError::Io { attempt: format!("{attempt} in {}", self.rooms_dir.display()), source }
     }
 }
 
 /// What was reported to be wrong.
-fn fault(course: &Course) -> Option<EngineError> {
+pub(crate) fn fault(course: &Course) -> Option<EngineError> {
     let bug = || Some(EngineError::Launcher { what: course.broke.clone()? });
     course.failure.as_ref().map(explain).or_else(bug)
 }
@@ -210,10 +359,16 @@ fn fault(course: &Course) -> Option<EngineError> {
 /// A pipe for the log that the room's user may open again: `/dev/stderr` does.
 fn log_pipe(outer: (u32, u32)) -> io::Result<(PipeReader, PipeWriter)> {
     let (reader, writer) = pipe()?;
-    if geteuid().is_root() {
-        fchown(&writer, Some(Uid::from_raw(outer.0)), Some(Gid::from_raw(outer.1)))?;
-    }
+    theirs(writer.as_fd(), outer)?;
     Ok((reader, writer))
+}
+
+/// Gives a pipe to the room's user.
+pub(crate) fn theirs(pipe: BorrowedFd<'_>, (uid, gid): (u32, u32)) -> io::Result<()> {
+    if geteuid().is_root() {
+        fchown(pipe, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+    }
+    Ok(())
 }
 
 /// Watches the clock here and reads the log in a second thread until the room is dead.
@@ -223,9 +378,10 @@ fn see_through(
     room: &Room,
     watch: &Watch<'_>,
 ) -> (io::Result<Course>, io::Result<u64>) {
+    let too_long = Cancel::new();
     thread::scope(|scope| {
-        let log = scope.spawn(|| log::drain(reader, room.limits.log_bytes, watch.log));
-        let course = running.watch(room.limits.wall_seconds, watch.cancel);
+        let log = scope.spawn(|| log::drain(reader, room.limits.log_bytes, watch.log, &too_long));
+        let course = running.watch(&room.limits, &too_long, watch.cancel);
         if !course.as_ref().is_ok_and(|course| course.gone) {
             // Without its keeper the room dies, and the log ends; else the next line would wait for ever.
             // That the keeper cannot be waited for is said when the course is judged.
@@ -235,9 +391,7 @@ fn see_through(
     })
 }
 
-fn warn(note: Note, watch: &Watch<'_>) {
-    if note == Note::PlainScratch {
-        let message = "the store's file system cannot be the upper of an overlay, so the build can see the store's path";
-        (watch.events)(Event::Warning { message: message.to_owned() });
-    }
+/// Tells what the room went without.
+pub(crate) fn warn(course: &Course, watch: &Watch<'_>) {
+    missed(course).for_each(|message| (watch.events)(Event::Warning { message }));
 }

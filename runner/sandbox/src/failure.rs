@@ -14,6 +14,8 @@ pub(crate) enum Blame {
     Plan,
     /// A file or directory of the host could not be read or written.
     Host,
+    /// An OCI runtime said no; the step holds its words.
+    Runtime,
 }
 
 /// A step that failed, as it travels from the room to the engine.

@@ -3,11 +3,12 @@
 //! Everything is allowed but what is listed: a build needs no list of ours to use the kernel, and
 //! what is listed either leads out of the room or is a wide, seldom needed way into the kernel.
 //! Calls of another architecture (`int 0x80`, x32) do not exist here: the numbers below would not
-//! mean the same calls.
+//! mean the same calls. Nor do calls that are newer than this file, whatever they turn out to do.
 #![allow(unsafe_code, reason = "seccompiler cannot install a filter with flags")]
 
 use std::{collections::BTreeMap, env::consts::ARCH, io};
 
+use eadem_model::{Isolation, Users};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
     sock_filter,
@@ -16,9 +17,29 @@ use seccompiler::{
 use crate::failure::{Attempt, Blame, Failure};
 
 /// A compiled program.
-pub(crate) struct Filter(BpfProgram);
+pub(crate) struct Filter {
+    program: BpfProgram,
+    isolation: Isolation,
+}
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// What is asked of one argument. The kernel looks at its lower half alone, so a filter must as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Test {
+    /// Whether its bits under the first number are those of the second.
+    Bits(u32, u32),
+    /// Whether it is this number.
+    Is(u32),
+    /// Whether it is none of these numbers.
+    NoneOf(&'static [u32]),
+}
+
+/// Arguments, by their places, that lead to a refusal when all tests are true.
+pub(crate) type Case = Vec<(u8, Test)>;
+
+/// A call that is refused in each of these cases.
+pub(crate) type Refusal = (i64, Vec<Case>);
 
 // Calls that the libc crate does not name yet; new calls have one number on every architecture.
 const SYS_STATMOUNT: i64 = 457;
@@ -87,13 +108,33 @@ const REFUSED: &[i64] = &[
     libc::SYS_iopl,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_modify_ldt,
+    // Old calls that nobody needs; one of them tells of file systems by their numbers, the host's too.
+    libc::SYS_lookup_dcookie,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_sysfs,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_uselib,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_ustat,
 ];
+
+/// What a room without namespaces would share with the host: its network, and objects of the kernel
+/// that have no place in the file system. Pairs of sockets know only each other.
+const SHARED: &[i64] =
+    &[libc::SYS_socket, libc::SYS_shmget, libc::SYS_msgget, libc::SYS_semget, libc::SYS_mq_open];
 
 /// Its flags lie in memory where no filter sees them; libc then takes `clone`.
 const ABSENT: &[i64] = &[libc::SYS_clone3];
 
 /// An ordinary user's groups cannot be given up. Answering "none" makes all hosts equal.
 const EMPTY: &[i64] = &[libc::SYS_getgroups];
+
+/// What a number alone decides, and the answer.
+pub(crate) fn answers(users: Users) -> [(&'static [i64], i32); 3] {
+    // Where there are many groups, everybody's were given up, and what a build takes is its own affair.
+    let empty = if users == Users::One { EMPTY } else { &[] };
+    [(REFUSED, libc::EPERM), (ABSENT, libc::ENOSYS), (empty, 0)]
+}
 
 const NEW_NAMESPACES: [i32; 7] = [
     libc::CLONE_NEWCGROUP,
@@ -106,80 +147,119 @@ const NEW_NAMESPACES: [i32; 7] = [
 ];
 
 /// Families that cannot leave the room's own network namespace.
-const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+const FAMILIES: [u32; 4] =
+    [libc::AF_UNIX as u32, libc::AF_INET as u32, libc::AF_INET6 as u32, libc::AF_NETLINK as u32];
+
+/// Of netlink, libc needs the list of interfaces and addresses.
+const LISTS: [u32; 1] = [libc::NETLINK_ROUTE as u32];
+
+/// Protocols of the internet's families that libc and builds know. To ask for any other makes the kernel
+/// load a module for it.
+const PROTOCOLS: [u32; 4] =
+    [0, libc::IPPROTO_TCP as u32, libc::IPPROTO_UDP as u32, libc::IPPROTO_MPTCP as u32];
+
+/// The one type of socket that brings a module in without naming a protocol: DCCP's.
+const TYPE_OF_DCCP: u32 = 6;
+const TYPES: u32 = 0xf;
 
 /// The plain personality, that of 32-bit programs, either without address randomisation, and "which?".
 const PERSONALITIES: [u32; 5] = [0, 8, 0x4_0000, 0x4_0008, u32::MAX];
 
 const TIOCSTI: u32 = 0x5412;
 const TIOCLINUX: u32 = 0x541c;
+const TIOCSETD: u32 = 0x5423;
 
 impl Filter {
     /// Compiles the program; the clone to come should not have to.
     ///
     /// It is one program: every process start installs it, and the kernel translates each anew. Ours
     /// comes first and answers what a number alone decides; seccompiler's looks at arguments.
-    pub(crate) fn build() -> Result<Self, Failure> {
-        let numbers = [(REFUSED, libc::EPERM), (ABSENT, libc::ENOSYS), (EMPTY, 0)];
-        let ours = numbers.into_iter().flat_map(|(calls, errno)| answer(calls, errno));
-        let theirs = compile(refused_arguments()).ok_or_else(|| Failure {
+    pub(crate) fn build(users: Users) -> Result<Self, Failure> {
+        Self::with(users, &[], Isolation::Strict)
+    }
+
+    /// The same for a room without namespaces, with what those would have done.
+    pub(crate) fn weak() -> Result<Self, Failure> {
+        Self::with(Users::One, SHARED, Isolation::Weak)
+    }
+
+    fn with(users: Users, more: &'static [i64], isolation: Isolation) -> Result<Self, Failure> {
+        let numbers = answers(users).into_iter().chain([(more, libc::EPERM)]);
+        let ours = numbers.flat_map(|(calls, errno)| answer(calls, errno));
+        let theirs = compile(&refused_arguments()).ok_or_else(|| Failure {
             step: "compiling the system call filter".to_owned(),
             errno: libc::ENOEXEC,
             blame: Blame::Machine,
         })?;
-        Ok(Self(native_only().into_iter().chain(ours).chain(theirs).collect()))
+        let program = native_only().into_iter().chain(ours).chain(theirs).collect();
+        Ok(Self { program, isolation })
     }
 
     /// Installs the program in this process, which must not gain privileges any more.
     pub(crate) fn install(&self) -> Result<(), Failure> {
-        install(&self.0).machine("installing the system call filter")
+        install(&self.program).machine("installing the system call filter")
+    }
+
+    /// What kind of room it is for.
+    pub(crate) fn isolation(&self) -> Isolation {
+        self.isolation
     }
 }
 
-fn refused_arguments() -> Rules {
-    Rules::from([
-        (libc::SYS_clone, NEW_NAMESPACES.into_iter().filter_map(flag_of_clone).collect()),
-        (libc::SYS_ioctl, [TIOCSTI, TIOCLINUX].into_iter().filter_map(ioctl).collect()),
-        (libc::SYS_socket, [foreign_family(), netlink()].into_iter().flatten().collect()),
-        (libc::SYS_socketpair, foreign_family().into_iter().collect()),
-        (libc::SYS_personality, none_of(PERSONALITIES).into_iter().collect()),
-    ])
+/// What the arguments decide; the answer is EPERM.
+pub(crate) fn refused_arguments() -> Vec<Refusal> {
+    let flag = |flag: i32| vec![(0, Test::Bits(flag.cast_unsigned(), flag.cast_unsigned()))];
+    // The first two put characters into a terminal as if they had been typed, and the third makes the
+    // kernel load a driver for a modem.
+    let requests = [TIOCSTI, TIOCLINUX, TIOCSETD].map(|request| vec![(1, Test::Is(request))]);
+    let foreign = vec![(0, Test::NoneOf(&FAMILIES))];
+    vec![
+        (libc::SYS_clone, NEW_NAMESPACES.map(flag).into()),
+        (libc::SYS_ioctl, requests.into()),
+        (libc::SYS_socket, [vec![foreign.clone()], sockets()].concat()),
+        // Pid 1 has the payload's user; a limit on its time would end the room as if eadem had failed.
+        (libc::SYS_prlimit64, vec![vec![(0, Test::Is(1))]]),
+        (libc::SYS_socketpair, vec![foreign]),
+        (libc::SYS_personality, vec![vec![(0, Test::NoneOf(&PERSONALITIES))]]),
+    ]
 }
 
-/// Half a word: the kernel ignores the upper half of these arguments, so a filter must as well.
-fn condition(argument: u8, operator: SeccompCmpOp, value: u32) -> Option<SeccompCondition> {
-    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value.into()).ok()
+fn rules(refusals: &[Refusal]) -> Option<Rules> {
+    let of = |(call, cases): &Refusal| Some((*call, cases.iter().map(rule).collect::<Option<_>>()?));
+    refusals.iter().map(of).collect()
 }
 
-fn flag_of_clone(flag: i32) -> Option<SeccompRule> {
-    let flag = flag.cast_unsigned();
-    SeccompRule::new(vec![condition(0, SeccompCmpOp::MaskedEq(flag.into()), flag)?]).ok()
+/// Of families that are no strangers, what leads further.
+fn sockets() -> Vec<Case> {
+    let family = |family: i32| (0, Test::Is(family.cast_unsigned()));
+    let netlink = vec![family(libc::AF_NETLINK), (2, Test::NoneOf(&LISTS))];
+    let protocol = |inet| vec![family(inet), (2, Test::NoneOf(&PROTOCOLS))];
+    let dccp = |inet| vec![family(inet), (1, Test::Bits(TYPES, TYPE_OF_DCCP))];
+    let inet = [libc::AF_INET, libc::AF_INET6];
+    [netlink].into_iter().chain(inet.map(protocol)).chain(inet.map(dccp)).collect()
 }
 
-/// Both put characters into a terminal as if they had been typed.
-fn ioctl(request: u32) -> Option<SeccompRule> {
-    SeccompRule::new(vec![condition(1, SeccompCmpOp::Eq, request)?]).ok()
-}
-
-fn none_of<const N: usize>(values: [u32; N]) -> Option<SeccompRule> {
-    let conditions = values.into_iter().map(|value| condition(0, SeccompCmpOp::Ne, value));
+fn rule(case: &Case) -> Option<SeccompRule> {
+    let conditions = case.iter().flat_map(|(place, test)| conditions(*place, *test));
     SeccompRule::new(conditions.collect::<Option<_>>()?).ok()
 }
 
-fn foreign_family() -> Option<SeccompRule> {
-    none_of(FAMILIES.map(i32::cast_unsigned))
+fn conditions(place: u8, test: Test) -> Vec<Option<SeccompCondition>> {
+    type Op = SeccompCmpOp;
+    let is = |operator, value: u32| {
+        SeccompCondition::new(place, SeccompCmpArgLen::Dword, operator, value.into()).ok()
+    };
+    match test {
+        Test::Bits(mask, bits) => vec![is(Op::MaskedEq(mask.into()), bits)],
+        Test::Is(value) => vec![is(Op::Eq, value)],
+        Test::NoneOf(values) => values.iter().map(|value| is(Op::Ne, *value)).collect(),
+    }
 }
 
-/// Of netlink, libc needs the list of interfaces and addresses.
-fn netlink() -> Option<SeccompRule> {
-    let family = condition(0, SeccompCmpOp::Eq, libc::AF_NETLINK.cast_unsigned())?;
-    let protocol = condition(2, SeccompCmpOp::Ne, libc::NETLINK_ROUTE.cast_unsigned())?;
-    SeccompRule::new(vec![family, protocol]).ok()
-}
-
-fn compile(rules: Rules) -> Option<BpfProgram> {
+fn compile(refusals: &[Refusal]) -> Option<BpfProgram> {
     let refuse = SeccompAction::Errno(libc::EPERM.cast_unsigned());
-    SeccompFilter::new(rules, SeccompAction::Allow, refuse, ARCH.try_into().ok()?).ok()?.try_into().ok()
+    let arch = ARCH.try_into().ok()?;
+    SeccompFilter::new(rules(refusals)?, SeccompAction::Allow, refuse, arch).ok()?.try_into().ok()
 }
 
 const LOAD: u16 = 0x20;
@@ -196,18 +276,19 @@ fn say(errno: i32) -> sock_filter {
     step(RETURN, libc::SECCOMP_RET_ERRNO | errno.cast_unsigned(), 0, 0)
 }
 
-/// Answers calls of other architectures with ENOSYS, before seccompiler's own check would kill, and
-/// leaves the call's number loaded.
+/// Answers calls of other architectures and unknown ones with ENOSYS, before seccompiler's own check would
+/// kill, and leaves the call's number loaded.
 fn native_only() -> [sock_filter; 6] {
     const OFFSET_OF_NUMBER: u32 = 0;
     const OFFSET_OF_ARCHITECTURE: u32 = 4;
-    /// Numbers from here on are those of x32, which shares the architecture's name with x86-64.
-    const X32: u32 = 0x4000_0000;
+    /// Numbers from here on had no meaning when this was written (Linux 6.18), on any architecture. Far
+    /// behind them are those of x32, which shares the architecture's name with x86-64.
+    const UNKNOWN: u32 = 470;
     [
         step(LOAD, OFFSET_OF_ARCHITECTURE, 0, 0),
         step(JUMP_IF_EQUAL, NATIVE, 0, 2),
         step(LOAD, OFFSET_OF_NUMBER, 0, 0),
-        step(JUMP_IF_AT_LEAST, X32, 0, 1),
+        step(JUMP_IF_AT_LEAST, UNKNOWN, 0, 1),
         say(libc::ENOSYS),
         step(LOAD, OFFSET_OF_NUMBER, 0, 0),
     ]
@@ -250,8 +331,8 @@ mod tests {
 
     #[test]
     fn the_filter_compiles_for_this_architecture() {
-        let filter = Filter::build().expect("compiles");
-        assert_eq!(filter.0[..6], native_only());
+        let filter = Filter::build(Users::One).expect("compiles");
+        assert_eq!(filter.program[..6], native_only());
     }
 
     #[test]
@@ -267,11 +348,12 @@ mod tests {
 
     #[test]
     fn no_rule_was_lost_on_the_way() {
-        let rules = refused_arguments();
+        let rules = rules(&refused_arguments()).expect("each is a rule");
         let n_of = |call| rules.get(&call).map(Vec::len);
         assert_eq!(n_of(libc::SYS_clone), Some(7));
-        assert_eq!(n_of(libc::SYS_ioctl), Some(2));
-        assert_eq!(n_of(libc::SYS_socket), Some(2));
+        assert_eq!(n_of(libc::SYS_ioctl), Some(3));
+        assert_eq!(n_of(libc::SYS_socket), Some(6));
+        assert_eq!(n_of(libc::SYS_prlimit64), Some(1));
         assert_eq!(n_of(libc::SYS_socketpair), Some(1));
         assert_eq!(n_of(libc::SYS_personality), Some(1));
     }

@@ -1,12 +1,13 @@
 //! Words a failed step: what is wrong with this machine, and what to type.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use eadem_model::EngineError;
 
 use crate::{
     failure::{Blame, Failure},
     keeper::CLONE_STEP,
+    oci,
 };
 
 /// Turns a failed step into the engine's error.
@@ -14,6 +15,7 @@ pub(crate) fn explain(failure: &Failure) -> EngineError {
     let error = failure.error();
     match failure.blame {
         Blame::Plan => EngineError::Plan { what: format!("{} ({error})", failure.step) },
+        Blame::Runtime => oci::explain(&failure.step),
         Blame::Host => EngineError::Io { attempt: failure.step.clone(), source: error },
         Blame::Machine => {
             let machine = Machine::look();
@@ -48,7 +50,7 @@ impl Machine {
             let tells = value == "0" || !name.starts_with("user.") || name.contains("user_");
             tells.then(|| format!("{name} = {value}"))
         };
-        Self { facts: settings.filter_map(setting).chain(seccomp()).collect() }
+        Self { facts: settings.filter_map(setting).chain(seccomp()).chain(of_containers()).collect() }
     }
 
     fn says(&self, fact: &str) -> bool {
@@ -66,28 +68,56 @@ impl Machine {
             return format!("sysctl -w {SWITCH}=1");
         }
         if self.says(&format!("{APPARMOR} = 1")) && failure.errno != libc::ENOSPC {
-            return format!("sysctl -w {APPARMOR}=0");
+            return format!("eadem doctor --fix-apparmor (or, for all programs: sysctl -w {APPARMOR}=0)");
         }
         self.remedy_of_containers(failure)
     }
 
     fn remedy_of_containers(&self, failure: &Failure) -> String {
-        let options = if failure.step == CLONE_STEP && self.says("Seccomp: 2") {
-            "--security-opt seccomp=unconfined"
-        } else if failure.step == CLONE_STEP && failure.errno == libc::ENOSPC {
+        if failure.step == CLONE_STEP && failure.errno == libc::ENOSPC {
             return "sysctl -w user.max_user_namespaces=10000".to_owned();
-        } else if failure.step.contains("/proc") && failure.errno == libc::EPERM {
-            // Parts of /proc are hidden from us, so the kernel shows no whole one to others.
-            "--security-opt seccomp=unconfined --security-opt systempaths=unconfined"
-        } else if failure.step.contains("overlay") && failure.errno == libc::ENODEV {
+        }
+        if failure.step.contains("overlay") && failure.errno == libc::ENODEV {
             return "modprobe overlay".to_owned();
-        } else {
-            "--privileged"
-        };
+        }
+        let (program, options) = self.options();
         format!(
-            "docker run {options} … (in a container; else ask who runs this machine to allow user namespaces)"
+            "{program} {options} … (in a container; else ask who runs this machine to allow user namespaces)"
         )
     }
+
+    /// All that the container needs, and no more: whoever starts it again wants to do so once.
+    fn options(&self) -> (&'static str, String) {
+        let is_podman = self.says(PODMAN);
+        let unmask = if is_podman { "unmask=ALL" } else { "systempaths=unconfined" };
+        // Where one of the two is missing, the other was asked for, and must be asked for again.
+        let is_container = self.says("Seccomp: 2") || self.says(HIDDEN);
+        let needed = [
+            (is_container, "seccomp=unconfined"),
+            (is_container, unmask),
+            (self.facts.iter().any(|fact| fact.starts_with(PROFILE)), "apparmor=unconfined"),
+        ];
+        let options = needed.iter().filter(|(is_needed, _)| *is_needed);
+        let options: Vec<String> = options.map(|(_, option)| format!("--security-opt {option}")).collect();
+        let program = if is_podman { "podman run" } else { "docker run" };
+        (program, if options.is_empty() { "--privileged".to_owned() } else { options.join(" ") })
+    }
+}
+
+/// The kernel shows no whole `/proc` to the rooms of somebody from whom parts are hidden.
+const HIDDEN: &str = "parts of /proc are hidden";
+const PODMAN: &str = "this is a container of Podman";
+const PROFILE: &str = "confined by AppArmor as ";
+
+/// What containers leave behind to be recognised by.
+fn of_containers() -> impl Iterator<Item = String> {
+    let mounts = read("/proc/self/mounts").unwrap_or_default();
+    let hidden = |line: &str| line.split(' ').nth(1).is_some_and(|at| at.starts_with("/proc/"));
+    let hidden = mounts.lines().any(hidden).then(|| HIDDEN.to_owned());
+    let podman = Path::new("/run/.containerenv").exists().then(|| PODMAN.to_owned());
+    let profile = read("/proc/self/attr/apparmor/current").filter(|profile| profile.ends_with("(enforce)"));
+    let profile = profile.map(|profile| format!("{PROFILE}{profile}"));
+    [hidden, podman, profile].into_iter().flatten()
 }
 
 fn read(path: &str) -> Option<String> {
@@ -135,15 +165,39 @@ mod tests {
                 &["kernel.apparmor_restrict_unprivileged_userns = 1", "Seccomp: 0"],
                 "writing uid_map of the room",
                 libc::EPERM,
-                "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+                "eadem doctor --fix-apparmor",
             ),
-            (&["Seccomp: 2"], CLONE_STEP, libc::ENOSYS, "docker run --security-opt seccomp=unconfined"),
             (
                 &["Seccomp: 2"],
+                CLONE_STEP,
+                libc::ENOSYS,
+                "docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined …",
+            ),
+            (
+                &["Seccomp: 2", HIDDEN],
+                CLONE_STEP,
+                libc::ENOSYS,
+                "docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined …",
+            ),
+            (
+                &["Seccomp: 0", HIDDEN],
                 "mounting /proc",
                 libc::EPERM,
-                "docker run --security-opt seccomp=unconfined --security-opt systempaths",
+                "docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined …",
             ),
+            (
+                &["Seccomp: 2", HIDDEN, PODMAN],
+                CLONE_STEP,
+                libc::ENOSYS,
+                "podman run --security-opt seccomp=unconfined --security-opt unmask=ALL …",
+            ),
+            (
+                &["Seccomp: 0", "confined by AppArmor as docker-default (enforce)"],
+                "cutting mounts off from the host's",
+                libc::EACCES,
+                "docker run --security-opt apparmor=unconfined …",
+            ),
+            (&["Seccomp: 0"], "mounting /dev", libc::EPERM, "docker run --privileged …"),
             (&[], "mounting an overlay of the image's layers", libc::ENODEV, "modprobe overlay"),
         ];
         for (facts, step, errno, command) in cases {

@@ -37,7 +37,7 @@ fn covered(map: &str) -> bool {
 }
 
 /// Whether one line (`inside outside length`) of an id map holds `id`.
-fn covers(map: &str, id: u32) -> bool {
+pub(crate) fn covers(map: &str, id: u32) -> bool {
     map.lines().any(|line| {
         let numbers: Vec<u64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
         matches!(numbers[..], [inside, _, length] if (inside..inside + length).contains(&u64::from(id)))

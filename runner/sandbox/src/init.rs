@@ -1,29 +1,37 @@
 //! Pid 1 of a room: puts the room together, starts the payload and buries what dies.
+#![allow(unsafe_code, reason = "rustix calls leaving a namespace unsafe")]
 
 use std::{
-    io::{PipeReader, Read},
-    os::unix::net::UnixStream,
+    fs::File,
+    io::{self, PipeReader, Read},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixStream,
+    },
     path::Path,
 };
 
-use eadem_model::{Room, User};
+use eadem_model::{Limit, Limits, Room};
 use rustix::{
-    fs::{Gid, Mode, Uid},
+    fs::{Gid, Mode, OFlags, Uid, open},
     process::{setsid, umask},
     system::{setdomainname, sethostname},
-    thread::{set_thread_res_gid, set_thread_res_uid},
+    thread::{UnshareFlags, set_thread_groups, set_thread_res_gid, set_thread_res_uid, unshare_unsafe},
 };
 
 use crate::{
     device,
     failure::{Attempt, Failure},
     filter::Filter,
+    halt::Step,
+    handover::{Handover, Store},
+    inmates::Inmates,
     launch::Launch,
-    mount, network,
+    mount, network, oci,
     payload::{self, exit_now},
     privilege, procfs,
     reap::Children,
-    report::Report,
+    report::{Note, Report},
     source::Sources,
     stage,
 };
@@ -38,8 +46,21 @@ pub(crate) struct Birth<'a> {
     pub(crate) filter: &'a Filter,
     /// One byte when the ids are mapped, and the end when the keeper is dead.
     pub(crate) keeper: PipeReader,
+    /// Where the keeper waits for a way to look into the room.
+    pub(crate) guard: UnixStream,
     /// Where reports go.
     pub(crate) engine: &'a UnixStream,
+}
+
+impl Birth<'_> {
+    /// What the keeper opened, or what is opened now.
+    pub(crate) fn sources(&mut self) -> Result<Sources, Failure> {
+        self.sources.take().map_or_else(|| Sources::open(self.launch, self.disk), Ok)
+    }
+
+    pub(crate) fn halt_at(&self, step: Step) {
+        self.launch.halt.at_in_pid_1(step, &self.keeper);
+    }
 }
 
 /// Lives as pid 1.
@@ -53,22 +74,41 @@ pub(crate) fn live(birth: Birth<'_>) -> ! {
 
 fn run(mut birth: Birth<'_>) -> Result<(), Failure> {
     let room = &birth.launch.room;
+    leave_network().machine("leaving the host's network (unshare)")?;
     if birth.keeper.read_exact(&mut [0]).is_err() {
         return Ok(());
     }
-    become_user(&room.user).machine("becoming the room's user")?;
+    birth.halt_at(Step::Pid1Woken);
+    become_user(birth.launch).machine("becoming the room's user")?;
+    leave_groups().machine("hiding the room's control groups")?;
     mount::make_private().machine("cutting mounts off from the host's")?;
+    if let Some(runtime) = &birth.launch.runtime {
+        return oci::run(birth, runtime);
+    }
     build(&mut birth)?;
     mount::enter("root").machine("leaving the host's file system")?;
+    birth.halt_at(Step::Pid1RootEntered);
     name(room).machine("naming the host")?;
     network::raise_loopback()?;
-    privilege::drop_all()?;
+    privilege::drop_all(room.users)?;
+    birth.halt_at(Step::Pid1PowersDropped);
     attend(&birth)
 }
 
+/// A new network takes the kernel as long as all the other namespaces do, so it is made here, while the
+/// keeper furnishes the room's directory, and not when pid 1 is cloned.
+fn leave_network() -> rustix::io::Result<()> {
+    // SAFETY: this process has one thread, and no descriptor of it depends on the namespace.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNET) }
+}
+
 /// Until here root could read what root may; from here on everything is the room's user's.
-fn become_user(user: &User) -> rustix::io::Result<()> {
+fn become_user(Launch { room: Room { user, .. }, range, .. }: &Launch) -> rustix::io::Result<()> {
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    if range.is_some() {
+        // An ordinary user could not give them up before.
+        set_thread_groups(&[])?;
+    }
     set_thread_res_gid(gid, gid, gid)?;
     set_thread_res_uid(uid, uid, uid)?;
     setsid()?;
@@ -76,20 +116,62 @@ fn become_user(user: &User) -> rustix::io::Result<()> {
     Ok(())
 }
 
+/// The room's own groups are the top of what it sees; their names are the host's.
+fn leave_groups() -> rustix::io::Result<()> {
+    // SAFETY: this process has one thread, and no descriptor of it depends on the namespace.
+    unsafe { unshare_unsafe(UnshareFlags::NEWCGROUP) }
+}
+
 fn build(birth: &mut Birth<'_>) -> Result<(), Failure> {
     let room = &birth.launch.room;
-    let sources = birth.sources.take().map_or_else(|| Sources::open(birth.launch, birth.disk), Ok)?;
-    stage::open()?;
+    let sources = birth.sources()?;
+    // The room gets a `/proc` of its own.
+    let memory = stage::open("/proc")?;
+    birth.halt_at(Step::Pid1StageOpen);
     stage::mount_root(room, &sources.layers)?;
-    let notes = [stage::mount_inputs(room, &sources.inputs)?, stage::mount_scratch(room, &sources.disk)?];
+    birth.halt_at(Step::Pid1RootMounted);
+    let scratch = mount_disk(birth.launch, &sources)?;
+    let notes = [stage::mount_inputs(room, &sources.inputs)?, mount_scratch(room, &sources)?];
+    birth.halt_at(Step::Pid1ScratchMounted);
     device::mount_dev()?;
-    stage::mount_memory()?;
+    stage::mount_memory(&[&stage::TEMPORARY[..], &[stage::SHARED]].concat())?;
     procfs::mount_proc()?;
+    birth.halt_at(Step::Pid1ProcMounted);
+    hand_over(&birth.guard, "root/proc", memory, scratch).machine("letting the keeper look into the room")?;
     notes.into_iter().flatten().for_each(|note| Report::Went(note).send(birth.engine));
     Ok(())
 }
 
-fn name(room: &Room) -> rustix::io::Result<()> {
+/// The file system of the scratch directories, if it lies in memory.
+pub(crate) fn mount_disk(launch: &Launch, sources: &Sources) -> Result<Option<OwnedFd>, Failure> {
+    if launch.scratch_in_memory {
+        return stage::mount_disk_in_memory(&launch.room).map(Some);
+    }
+    stage::mount_disk(&sources.disk).map(|()| None)
+}
+
+fn mount_scratch(room: &Room, sources: &Sources) -> Result<Option<Note>, Failure> {
+    match &sources.kept {
+        Some(kept) => stage::mount_kept(room, kept),
+        None => stage::mount_scratch(room),
+    }
+}
+
+/// Lets the keeper look into the room: at its processes by this `/proc`, and at its memory.
+pub(crate) fn hand_over(
+    guard: &UnixStream,
+    proc: &str,
+    memory: OwnedFd,
+    scratch: Option<OwnedFd>,
+) -> io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let proc = open(proc, flags, Mode::empty())?;
+    let scratch = scratch.map(Store::of).transpose()?;
+    Handover { proc, memory: Store::of(memory)?, scratch }.send(guard)
+}
+
+/// Gives the room its own name.
+pub(crate) fn name(room: &Room) -> rustix::io::Result<()> {
     sethostname(room.hostname.as_bytes())?;
     // What a host without one has.
     setdomainname(b"(none)")
@@ -97,10 +179,21 @@ fn name(room: &Room) -> rustix::io::Result<()> {
 
 fn attend(birth: &Birth<'_>) -> Result<(), Failure> {
     let children = Children::watch().machine("watching for children")?;
-    let payload = payload::start(&birth.launch.room, birth.filter, birth.engine)?;
+    let payload = payload::start(birth.launch, birth.filter, birth.engine)?;
+    birth.halt_at(Step::Pid1PayloadStarted);
     let status = children.until_ended(payload, &birth.keeper).machine("waiting for the payload")?;
+    birth.halt_at(Step::Pid1PayloadEnded);
     if let Some(status) = status {
+        census(&birth.launch.room.limits).into_iter().for_each(|report| report.send(birth.engine));
         Report::Ended { status }.send(birth.engine);
     }
     Ok(())
+}
+
+/// Who starts too many processes and ends before anybody looked is found out by those that still live.
+pub(crate) fn census(limits: &Limits) -> Option<Report> {
+    let proc = File::open("/proc").ok()?;
+    let n = Inmates(proc.as_fd()).n_threads();
+    let (limit, value) = (Limit::Processes, limits.processes);
+    (n > value).then_some(Report::Exceeded { limit, value })
 }

@@ -15,52 +15,79 @@ use std::{
     process::ExitCode,
 };
 
-use eadem_model::User;
+use eadem_model::{Isolation, User};
 use rustix::{
-    event::{PollFd, PollFlags, poll},
+    event::{PollFd, PollFlags, Timespec, poll},
     fs::{FileType, fstat},
     io::Errno,
-    process::{Pid, Signal, geteuid, pidfd_send_signal},
+    process::{Pid, PidfdFlags, Signal, geteuid, pidfd_open, pidfd_send_signal},
     stdio::{dup2_stdout, stdin},
-    thread::set_thread_groups,
+    thread::{set_name, set_thread_groups},
 };
 
 use crate::{
     directory::Directory,
     failure::{Attempt, Failure},
     filter::Filter,
+    fork::fork,
+    guard::{GLANCE, Guard},
+    halt::Step,
+    idmap::IdMap,
     init::{self, Birth},
+    kept,
     launch::Launch,
+    launcher,
     mount::last_error,
     payload::exit_now,
+    reclaim::{self, reclaim},
     report::{DONE, KILL, Report},
+    sacrifice::first_to_go,
     source::Sources,
+    weak,
 };
 
 /// The status of a process with a bug.
 const BUG: i32 = 70;
 
-/// Keeps one room. A program that has a [`crate::NativeEngine`] must call this first thing in its
-/// main function when its first argument is [`crate::LAUNCHER_WORD`], before there is a second thread.
+/// Keeps one room, or forks those who do. A program that has a [`crate::NativeEngine`] must call this
+/// first thing in its main function when its first argument is [`crate::LAUNCHER_WORD`], before there is
+/// a second thread.
 ///
-/// Standard input is the socket to the engine and standard output the room's log. Started by hand,
-/// it does nothing and says so by its status.
+/// Standard input is the socket to the engine. Started by hand, it does nothing and says so by its status.
 pub fn launcher_main() -> ExitCode {
     close_inherited();
-    let Some(engine) = engine_socket() else { return ExitCode::from(2) };
     ignore_signals();
+    match stdin().try_clone_to_owned() {
+        Ok(wire) if launcher::is_wire(&wire) => launcher::serve(&wire),
+        Ok(socket) if reclaim::is_asked_for(&socket) => reclaim::answer(&socket),
+        _ => keeper_main(),
+    }
+}
+
+/// Keeps the room that standard input tells of.
+pub(crate) fn keeper_main() -> ExitCode {
+    close_inherited();
+    let Some(engine) = engine_socket() else { return ExitCode::from(2) };
     tell_panics(&engine);
-    match Launch::receive(&mut &engine) {
-        Ok(launch) => keep(&launch, &engine),
-        // The engine died before it said what to do; there is nothing to clean up yet.
+    // Names are for who looks at processes; without one it works as well.
+    let _ = set_name(c"eadem-spare");
+    match Launch::receive(&engine).and_then(|(launch, log)| Ok((launch, dup2_stdout(log)?))) {
+        Ok((launch, ())) => {
+            // Pid 1 has it too, and the room can see it there.
+            let _ = set_name(c"eadem");
+            keep(&launch, &engine);
+        }
+        // The engine ended before it had a room to keep; there is nothing to clean up yet.
         Err(_) => return ExitCode::from(2),
     }
     ExitCode::SUCCESS
 }
 
-/// What eadem's own parent left open must not stay open as long as a room lives.
+/// What eadem's own parent left open must not stay open as long as a room lives, nor what is the
+/// launcher's.
 fn close_inherited() {
-    // SAFETY: the program just started, and nothing in it has opened a descriptor that it would miss.
+    // SAFETY: the program just started, or was just forked to forget what was before: nothing uses a
+    // descriptor of its own any more.
     // Where the call is missing, nothing is lost but this: the payload closes its own.
     unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
 }
@@ -98,36 +125,99 @@ fn keep(launch: &Launch, engine: &UnixStream) {
         Err(failure) => return Report::Failed(failure).send(engine),
     };
     Report::Made { name: directory.name().to_string_lossy().into_owned() }.send(engine);
-    if let Err(failure) = host(launch, &directory, engine) {
+    launch.halt.at(Step::KeeperDirectoryMade);
+    // Held until the engine has read the outputs: scratch directories in memory live no longer.
+    let _scratch = host(launch, &directory, engine).unwrap_or_else(|failure| {
         Report::Failed(failure).send(engine);
         // There is no room that would end the log; the engine still reads it to the end.
         let _ = leave_log();
         Report::Gone { cpu_ms: 0, peak_kib: 0 }.send(engine);
-    }
+        None
+    });
+    launch.halt.at(Step::KeeperRoomBuried);
     await_done(engine);
+    launch.halt.at(Step::KeeperDoneHeard);
     let removed = directory.remove().host(|| format!("removing a room in {}", launch.rooms_dir.display()));
+    launch.halt.at(Step::KeeperDirectoryRemoved);
     Report::Removed { error: removed.err() }.send(engine);
 }
 
-/// Makes the room and sees it to its end.
-fn host(launch: &Launch, directory: &Directory, engine: &UnixStream) -> Result<(), Failure> {
-    let furnished = directory.furnish(launch.room.scratch.len(), launch.outer);
-    furnished.host(|| "making scratch directories".to_owned())?;
-    let filter = Filter::build()?;
-    let (ours, theirs) = pipe().machine("making a pipe")?;
-    let sources = open_as_root(launch, directory)?;
-    let birth = |keeper| Birth { launch, disk: directory.path(), sources, filter: &filter, keeper, engine };
-    let room = clone_room((ours, theirs), birth)?;
+/// Makes the room and sees it to its end; gives what it left in memory.
+fn host(launch: &Launch, directory: &Directory, engine: &UnixStream) -> Result<Option<OwnedFd>, Failure> {
+    if launch.isolation == Isolation::Weak {
+        return weak::host(launch, directory, engine).map(|()| None);
+    }
+    let (pid_1, theirs) = UnixStream::pair().machine("making a pair of sockets")?;
+    let room = make(launch, directory, theirs, engine)?;
     leave_log().machine("leaving the log")?;
-    if let Err(failure) = room.map_ids(&launch.room.user, launch.outer) {
+    launch.halt.at(Step::KeeperRoomCloned);
+    // Pid 1 makes its network meanwhile.
+    let mut guard = furnish(launch, directory, pid_1).inspect_err(|_| room.end())?;
+    let _mounts = room.mounts();
+    let lived = live(&room, launch, &mut guard, engine);
+    launch.halt.at(Step::KeeperRoomDead);
+    let removed = guard.remove_groups().host(|| "removing the control groups of a room".to_owned());
+    let (cpu_ms, peak_kib) = lived.and_then(|usage| removed.map(|()| usage))?;
+    if let Some(range) = launch.range {
+        let kept = launch.kept.as_deref().map(kept::open).transpose();
+        let kept = kept.host(|| "opening what a build left".to_owned())?.flatten();
+        let dirs = [guard.scratch(), kept.as_ref().map(AsFd::as_fd), Some(directory.as_fd())];
+        reclaim(&dirs.into_iter().flatten().collect::<Vec<_>>(), range)?;
+    }
+    Report::Gone { cpu_ms, peak_kib }.send(engine);
+    Ok(guard.into_scratch())
+}
+
+/// Clones pid 1, which waits for the keeper before it needs the room's directory.
+fn make(
+    launch: &Launch,
+    directory: &Directory,
+    guard: UnixStream,
+    engine: &UnixStream,
+) -> Result<Room, Failure> {
+    let filter = Filter::build(launch.room.users)?;
+    let pipe = pipe().machine("making a pipe")?;
+    let sources = open_as_root(launch, directory)?;
+    let disk = directory.path();
+    let birth = |keeper| Birth { launch, disk, sources, filter: &filter, keeper, guard, engine };
+    first_to_go(|| clone_room(pipe, birth))
+}
+
+/// Makes the scratch directories, and watches them.
+pub(crate) fn furnish<'a>(
+    launch: &'a Launch,
+    directory: &Directory,
+    pid_1: UnixStream,
+) -> Result<Guard<'a>, Failure> {
+    let n = launch.room.scratch.len();
+    directory.furnish(n, launch.outer).host(|| "making scratch directories".to_owned())?;
+    if let Some(kept) = &launch.kept {
+        let furnished = kept::furnish(kept, n, launch.outer);
+        furnished.host(|| format!("taking what a build left in {}", kept.display()))?;
+    }
+    launch.halt.at(Step::KeeperDirectoryFurnished);
+    let guard = Guard::new(launch, directory, pid_1);
+    guard.host(|| format!("watching a room in {}", launch.rooms_dir.display()))
+}
+
+fn live(
+    room: &Room,
+    launch: &Launch,
+    guard: &mut Guard<'_>,
+    engine: &UnixStream,
+) -> Result<(u64, u64), Failure> {
+    guard.take_in(room.pid).send(engine);
+    launch.halt.at(Step::KeeperGroupsEntered);
+    if let Err(failure) = room.map_ids(launch) {
         Report::Failed(failure).send(engine);
         room.kill();
     }
-    room.see_to_the_end(engine)
+    launch.halt.at(Step::KeeperIdsMapped);
+    room.see_to_the_end(engine, guard)
 }
 
 /// From here on the log belongs to the room alone, and ends when the room ends.
-fn leave_log() -> io::Result<()> {
+pub(crate) fn leave_log() -> io::Result<()> {
     Ok(dup2_stdout(fs::File::open("/dev/null")?)?)
 }
 
@@ -157,22 +247,29 @@ fn await_done(mut engine: &UnixStream) {
 }
 
 /// A cloned room, as the keeper holds it.
-struct Room {
+pub(crate) struct Room {
     pid: Pid,
     pidfd: OwnedFd,
     /// Pid 1 starts with the first byte and dies with the end of this pipe.
     leash: PipeWriter,
 }
 
-const NAMESPACES: i32 = libc::CLONE_NEWUSER
-    | libc::CLONE_NEWNS
-    | libc::CLONE_NEWPID
-    | libc::CLONE_NEWNET
-    | libc::CLONE_NEWIPC
-    | libc::CLONE_NEWUTS
-    | libc::CLONE_NEWCGROUP;
+const NAMESPACES: i32 =
+    libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
 
-/// Clones pid 1 into namespaces of its own; root too gets a user namespace.
+/// Forks a process that is held like pid 1 of a room, but shares the keeper's namespaces.
+pub(crate) fn fork_room(leash: PipeWriter, live: impl FnOnce(PipeWriter)) -> Result<Room, Failure> {
+    let Some(pid) = fork(0).machine("starting a process")? else {
+        live(leash);
+        exit_now(BUG);
+    };
+    // A child keeps its pid until it is waited for, so this is the child.
+    let pidfd = pidfd_open(pid, PidfdFlags::empty()).machine("holding a process (pidfd_open)")?;
+    Ok(Room { pid, pidfd, leash })
+}
+
+/// Clones pid 1 into namespaces of its own; root too gets a user namespace. That of the network comes
+/// later, and that of control groups when pid 1 is in its groups.
 fn clone_room<'a>(
     (reader, leash): (PipeReader, PipeWriter),
     birth: impl FnOnce(PipeReader) -> Birth<'a>,
@@ -200,17 +297,27 @@ fn clone_room<'a>(
 pub(crate) const CLONE_STEP: &str = "cloning into new namespaces (clone3)";
 
 impl Room {
-    /// Maps the one user and the one group, and lets pid 1 go on.
-    fn map_ids(&self, user: &User, outer: (u32, u32)) -> Result<(), Failure> {
-        let write = |name: &str, text: String| {
-            let path = format!("/proc/{}/{name}", self.pid.as_raw_nonzero());
-            fs::write(&path, text).machine(&format!("writing {name} of the room"))
-        };
-        // Without this word no ordinary user may map a group. Root says it too: rooms are alike.
-        write("setgroups", "deny".to_owned())?;
-        write("uid_map", format!("{} {} 1", user.uid, outer.0))?;
-        write("gid_map", format!("{} {} 1", user.gid, outer.1))?;
+    /// Maps users and groups, and lets pid 1 go on.
+    fn map_ids(&self, launch: &Launch) -> Result<(), Failure> {
+        let User { uid, gid, .. } = launch.room.user;
+        IdMap::of((uid, gid), launch.outer, launch.range).write(self.pid)?;
+        self.wake()
+    }
+
+    /// Lets the room's first process go on.
+    pub(crate) fn wake(&self) -> Result<(), Failure> {
         (&self.leash).write_all(b"g").machine("waking pid 1 of the room")
+    }
+
+    /// The room's first process.
+    pub(crate) fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Holds the room's mounts until the engine knows that the room is dead: else pid 1 would be dead only
+    /// when they are all undone. Where they cannot be held, that is how it is.
+    fn mounts(&self) -> Option<fs::File> {
+        fs::File::open(format!("/proc/{}/ns/mnt", self.pid.as_raw_nonzero())).ok()
     }
 
     /// Kills pid 1 and with it everything in the room, whatever it does with signals.
@@ -219,20 +326,40 @@ impl Room {
         let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
     }
 
-    /// Waits until the room is dead; kills it when the engine says so or is dead itself.
-    fn see_to_the_end(&self, engine: &UnixStream) -> Result<(), Failure> {
+    /// Kills pid 1 before it lives, and waits for its death.
+    fn end(&self) {
+        self.kill();
+        // Nobody else could have waited for it, so this cannot fail.
+        let _ = self.bury();
+    }
+
+    /// Waits until the room is dead, and tells what it used; kills it when it exceeds a limit, when the engine
+    /// says so or is dead itself.
+    pub(crate) fn see_to_the_end(
+        &self,
+        engine: &UnixStream,
+        guard: &mut Guard<'_>,
+    ) -> Result<(u64, u64), Failure> {
         let mut listening = true;
-        while !self.is_dead(engine, &mut listening).machine("watching the room")? {}
-        let (cpu_ms, peak_kib) = self.bury().machine("waiting for pid 1")?;
-        Report::Gone { cpu_ms, peak_kib }.send(engine);
-        Ok(())
+        while !self.is_dead(engine, &mut listening).machine("watching the room")? {
+            if let Some(report) = guard.look() {
+                report.send(engine);
+                self.kill();
+            }
+        }
+        let usage = self.bury().machine("waiting for pid 1")?;
+        // Counters and files in memory outlive the room, and tell what went too fast.
+        let last = [guard.last_look(), guard.scratch_in_memory().map(|place| Report::InMemory { place })];
+        last.into_iter().flatten().for_each(|report| report.send(engine));
+        Ok(usage)
     }
 
     fn is_dead(&self, mut engine: &UnixStream, listening: &mut bool) -> io::Result<bool> {
         let words = if *listening { PollFlags::IN } else { PollFlags::empty() };
         let mut watched =
             [PollFd::new(&self.pidfd, PollFlags::IN), PollFd::from_borrowed_fd(engine.as_fd(), words)];
-        match poll(if *listening { &mut watched } else { &mut watched[..1] }, None) {
+        let glance = Timespec::try_from(GLANCE).map_err(io::Error::other)?;
+        match poll(if *listening { &mut watched } else { &mut watched[..1] }, Some(&glance)) {
             Err(Errno::INTR) => return Ok(false),
             polled => polled?,
         };

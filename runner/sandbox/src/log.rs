@@ -2,10 +2,17 @@
 
 use std::io::{self, PipeReader, Read};
 
+use eadem_model::Cancel;
+
 /// Hands over at most `limit` bytes and reads on to the end, so that nobody in the room blocks.
 ///
-/// Returns how many bytes were dropped.
-pub(crate) fn drain(mut from: PipeReader, limit: u64, to: &(dyn Fn(&[u8]) + Sync)) -> io::Result<u64> {
+/// Raises `too_long` with the first byte that is dropped, and returns how many were.
+pub(crate) fn drain(
+    mut from: PipeReader,
+    limit: u64,
+    to: &(dyn Fn(&[u8]) + Sync),
+    too_long: &Cancel,
+) -> io::Result<u64> {
     let (mut kept, mut dropped) = (0_u64, 0_u64);
     let mut buffer = vec![0; 64 << 10];
     loop {
@@ -21,6 +28,9 @@ pub(crate) fn drain(mut from: PipeReader, limit: u64, to: &(dyn Fn(&[u8]) + Sync
         }
         kept += room as u64;
         dropped += (n - room) as u64;
+        if dropped > 0 {
+            too_long.cancel();
+        }
     }
 }
 
@@ -37,7 +47,9 @@ mod tests {
         drop(writer);
         let seen = Mutex::new(Vec::new());
         let take = |bytes: &[u8]| seen.lock().expect("one thread").extend_from_slice(bytes);
-        assert_eq!(drain(reader, 4, &take).expect("reads"), 6);
+        let too_long = Cancel::new();
+        assert_eq!(drain(reader, 4, &take, &too_long).expect("reads"), 6);
+        assert!(too_long.is_cancelled());
         assert_eq!(*seen.lock().expect("one thread"), b"0123");
     }
 }

@@ -83,6 +83,12 @@ pub(crate) fn show(from: &str, target: &str, flags: MountAttrFlags) -> Result<()
     if flags.is_empty() { Ok(()) } else { restrict(&target, flags) }
 }
 
+/// The same, and nobody writes there.
+pub(crate) fn attach_read_only(tree: &OwnedFd, name: &str) -> Result<()> {
+    attach(tree, name)?;
+    restrict(&CString::new(name).map_err(|_| Errno::INVAL)?, READ_ONLY)
+}
+
 /// Mounts a new file system.
 pub(crate) fn make(fs: &str, target: &str, flags: MountFlags, options: &str) -> Result<()> {
     let options = CString::new(options).map_err(|_| Errno::INVAL)?;

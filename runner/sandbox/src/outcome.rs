@@ -2,18 +2,19 @@
 
 use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
 
-use eadem_model::{Ending, EngineError, Processors, Room, Skipped};
+use eadem_model::{Ending, EngineError, Isolation, Processors, Skipped};
 
 use crate::{
-    payload::{MAX_PROCESSES, can_give_a_processor_up},
-    report::Note,
-    stage::MEMORY_BYTES,
-    supervise::Course,
+    held::lacking, launch::Launch, payload::can_give_a_processor_up, report::Note, supervise::Course, weak,
 };
 
 impl Course {
     /// How the payload ended. Outputs are not looked at yet.
     pub(crate) fn ending(&self) -> Result<Ending, EngineError> {
+        // The program may have taken a refusal for an error of its own, but the limit came first.
+        if let Some(exceeded) = self.exceeded.clone().filter(|_| self.killed != Some(Ending::Cancelled)) {
+            return Ok(exceeded);
+        }
         let Some(status) = self.status else {
             let what = "its first process was killed from outside".to_owned();
             return self.killed.clone().ok_or(EngineError::Launcher { what });
@@ -27,25 +28,38 @@ impl Course {
     }
 }
 
-/// The limits that were in force. There are none of memory and processor time yet.
-pub(crate) fn limits(room: &Room) -> Vec<String> {
-    let limits = &room.limits;
-    vec![
-        format!("wall={}s", limits.wall_seconds),
-        format!("log={}B", limits.log_bytes),
-        format!("output={}B", limits.output_bytes),
-        format!("tmp={MEMORY_BYTES}B"),
-        format!("processes={MAX_PROCESSES}"),
-    ]
+/// What it means that a file system cannot be the upper of an overlay.
+const PLAIN_SCRATCH: &str =
+    "the store's file system cannot be the upper of an overlay, so the build can see the store's path";
+
+/// What else the room went without.
+pub(crate) fn lacks(launch: &Launch, course: &Course) -> Vec<String> {
+    let weak = (launch.isolation == Isolation::Weak).then(weak::lacks);
+    missed(course).chain(weak.into_iter().flatten()).collect()
+}
+
+/// The same, without what is known of every weak room.
+pub(crate) fn missed(course: &Course) -> impl Iterator<Item = String> {
+    let known = [
+        (Note::PlainScratch, PLAIN_SCRATCH),
+        (Note::NoLandlock, "landlock: the kernel has none, or a container hides it"),
+        (Note::RandomAddresses, "fixed addresses: the container's filter keeps randomisation on"),
+    ];
+    let noted = known.into_iter().filter(|(note, _)| course.notes.contains(note));
+    noted.map(|(_, lack)| lack.to_owned()).chain(lacking(&course.limits))
 }
 
 /// What of the setting the room went without.
-pub(crate) fn skipped(room: &Room, notes: &[Note]) -> Vec<Skipped> {
+pub(crate) fn skipped(launch: &Launch, notes: &[Note]) -> Vec<Skipped> {
+    let room = &launch.room;
     let order = notes.contains(&Note::NotShuffled);
     let processors = room.processors == Processors::OneFewer && !can_give_a_processor_up();
     let order = order.then(|| skip("order", "the inputs do not fit into memory"));
     let processors = processors.then(|| skip("processors", "only one may be used"));
-    order.into_iter().chain(processors).collect()
+    let bound = notes.contains(&Note::NotBound);
+    let bound = bound.then(|| skip("processors", "the OCI runtime gives a room all of them"));
+    let weak = (launch.isolation == Isolation::Weak).then(|| weak::skipped(room));
+    order.into_iter().chain(processors.or(bound)).chain(weak.into_iter().flatten()).collect()
 }
 
 fn skip(variation: &str, reason: &str) -> Skipped {
@@ -54,17 +68,21 @@ fn skip(variation: &str, reason: &str) -> Skipped {
 
 #[cfg(test)]
 mod tests {
+    use eadem_model::Limit;
+
     use super::*;
 
     #[test]
     fn the_payloads_own_ending_is_truer_than_the_wish_to_kill_it() {
         let mut course = Course::default();
-        course.killed = Some(Ending::TimedOut(5));
-        assert_eq!(course.ending().expect("killed"), Ending::TimedOut(5));
+        course.killed = Some(Ending::Exceeded(Limit::Wall, 5));
+        assert_eq!(course.ending().expect("killed"), Ending::Exceeded(Limit::Wall, 5));
         course.status = Some(3 << 8);
         assert_eq!(course.ending().expect("ended"), Ending::Failed(3));
         course.status = Some(9);
         assert_eq!(course.ending().expect("ended"), Ending::Signalled(9));
+        course.exceeded = Some(Ending::Exceeded(Limit::Memory, 7));
+        assert_eq!(course.ending().expect("ended"), Ending::Exceeded(Limit::Memory, 7));
         course = Course::default();
         assert!(matches!(course.ending(), Err(EngineError::Launcher { .. })));
     }

@@ -11,7 +11,7 @@ use std::{
     path::PathBuf,
 };
 
-use eadem_model::{Ending, OutputSink, TreePath};
+use eadem_model::{Ending, Limit, OutputSink, TreePath};
 use rustix::{
     fs::{Dir, FileType, Mode, OFlags, ResolveFlags, Stat, chmod, fstat, open, openat2, readlinkat},
     io::Errno,
@@ -136,7 +136,8 @@ impl Survey {
 
     fn file(&mut self, at: BorrowedFd<'_>, stat: &Stat) -> Result<Kind, Halt> {
         let size = stat.st_size.cast_unsigned();
-        self.left = self.left.checked_sub(size).ok_or(Halt::Ending(Ending::OutputTooLarge(self.limit)))?;
+        self.left =
+            self.left.checked_sub(size).ok_or(Halt::Ending(Ending::Exceeded(Limit::Output, self.limit)))?;
         allow(at, stat, 0o400)?;
         Ok(Kind::File { executable: stat.st_mode & 0o100 != 0 })
     }
@@ -304,7 +305,7 @@ mod tests {
             fs::write(dir.join("a/1"), "123").expect("writes");
             fs::write(dir.join("a/2"), "123").expect("writes");
         };
-        assert_eq!(taken("a", 5, fill).0.expect("readable"), Ending::OutputTooLarge(5));
+        assert_eq!(taken("a", 5, fill).0.expect("readable"), Ending::Exceeded(Limit::Output, 5));
         assert_eq!(taken("a", 6, fill).0.expect("readable"), Ending::Success);
     }
 

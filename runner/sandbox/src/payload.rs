@@ -9,19 +9,24 @@ use std::{
     ptr,
 };
 
-use eadem_model::{Processors, Room};
+use eadem_model::{Isolation, Limits, Processors, Room};
 use rustix::{
-    fs::{Mode, OFlags, open},
+    fs::Mode,
+    io::Errno,
     process::{Pid, Resource, Rlimit, chdir, getrlimit, setrlimit, setsid, umask},
-    stdio::{dup2_stderr, dup2_stdin, stdout},
     thread::{CpuSet, sched_getaffinity, sched_setaffinity},
 };
 
 use crate::{
     failure::{Attempt, Blame, Failure},
     filter::Filter,
+    halt::Step,
+    headroom,
+    launch::Launch,
+    missing,
     mount::last_error,
-    report::Report,
+    report::{Note, Report},
+    stdio::{Streams, connect},
 };
 
 /// Whether there is a processor to give up.
@@ -29,21 +34,17 @@ pub(crate) fn can_give_a_processor_up() -> bool {
     sched_getaffinity(None).is_ok_and(|allowed| allowed.count() > 1)
 }
 
-/// Processes and threads of one room.
-pub(crate) const MAX_PROCESSES: u64 = 32_768;
 const MAX_OPEN_FILES: u64 = 8192;
 /// The usual size. Programs lie in memory below the stack's limit, so it is the same everywhere.
 const STACK_BYTES: u64 = 8 << 20;
-
-/// The exit statuses of shells for a program that cannot be started.
-const NOT_EXECUTABLE: i32 = 126;
-const NOT_FOUND: i32 = 127;
 
 /// Arguments and environment in the form that the kernel takes, made before there is a second process.
 pub(crate) struct Program {
     candidates: Vec<CString>,
     argv: Vec<CString>,
     env: Vec<CString>,
+    /// Where a name without a slash was looked up.
+    path: Option<String>,
 }
 
 impl Program {
@@ -56,6 +57,7 @@ impl Program {
                 candidates: all(candidates(name, room).into_iter())?,
                 argv: all(room.argv.iter().cloned())?,
                 env: all(env)?,
+                path: room.env.get("PATH").cloned(),
             })
         };
         program().map(Some).map_err(|_: std::ffi::NulError| Failure {
@@ -71,7 +73,7 @@ fn all(texts: impl Iterator<Item = String>) -> Result<Vec<CString>, std::ffi::Nu
 }
 
 /// A name without a slash is looked up as shells do.
-fn candidates(name: &str, room: &Room) -> Vec<String> {
+pub(crate) fn candidates(name: &str, room: &Room) -> Vec<String> {
     let path = room.env.get("PATH").filter(|_| !name.contains('/'));
     path.map_or_else(
         || vec![name.to_owned()],
@@ -80,18 +82,36 @@ fn candidates(name: &str, room: &Room) -> Vec<String> {
 }
 
 /// Starts the payload; returns in pid 1 only.
-pub(crate) fn start(room: &Room, filter: &Filter, engine: &UnixStream) -> Result<Pid, Failure> {
+pub(crate) fn start(launch: &Launch, filter: &Filter, engine: &UnixStream) -> Result<Pid, Failure> {
+    let halt = || {
+        launch.halt.at(Step::PayloadBeforeExec);
+        Ok(())
+    };
+    start_after(&halt, (&launch.room, launch.streams), filter, engine)
+}
+
+/// The same; the payload's process does `first` before anything else.
+pub(crate) fn start_after(
+    first: &dyn Fn() -> Result<(), Failure>,
+    (room, streams): (&Room, Streams),
+    filter: &Filter,
+    engine: &UnixStream,
+) -> Result<Pid, Failure> {
     let program = Program::of(room)?;
     // SAFETY: this process has one thread, so the child may go on as it likes.
     match unsafe { libc::fork() } {
-        0 => become_payload(room, program.as_ref(), filter, engine),
+        0 => become_payload(
+            first().and_then(|()| prepare(room, streams, filter, engine)),
+            program.as_ref(),
+            engine,
+        ),
         -1 => Err(last_error()).machine("starting a process"),
         pid => Ok(Pid::from_raw(pid).expect("no child has the pid 0")),
     }
 }
 
-fn become_payload(room: &Room, program: Option<&Program>, filter: &Filter, engine: &UnixStream) -> ! {
-    let status = match prepare(room, filter) {
+fn become_payload(ready: Result<(), Failure>, program: Option<&Program>, engine: &UnixStream) -> ! {
+    let status = match ready {
         Ok(()) => program.map_or(0, exec),
         Err(failure) => {
             Report::Failed(failure).send(engine);
@@ -107,22 +127,34 @@ pub(crate) fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-fn prepare(room: &Room, filter: &Filter) -> Result<(), Failure> {
+fn prepare(room: &Room, streams: Streams, filter: &Filter, engine: &UnixStream) -> Result<(), Failure> {
     setsid().machine("starting a session")?;
     forget_signals();
-    limit().machine("setting limits")?;
-    if room.processors == Processors::OneFewer && can_give_a_processor_up() {
-        give_one_processor_up().machine("choosing processors")?;
+    limit(&room.limits).machine("setting limits")?;
+    choose_processors(room)?;
+    match settle_addresses() {
+        // A container's filter may forbid it, and there a weak room goes without.
+        Err(Errno::PERM) if filter.isolation() == Isolation::Weak => {
+            Report::Went(Note::RandomAddresses).send(engine);
+        }
+        settled => settled.machine("turning address randomisation off")?,
     }
-    settle_addresses().machine("turning address randomisation off")?;
     umask(Mode::from_raw_mode(room.umask));
     chdir(room.cwd.as_str()).plan(&format!("the working directory `{}`", room.cwd))?;
-    connect().machine("connecting standard input and output")?;
+    connect(streams).machine("connecting standard input and output")?;
     filter.install()
 }
 
+/// Gives this process, and all that it starts, the processors of the setting.
+pub(crate) fn choose_processors(room: &Room) -> Result<(), Failure> {
+    if room.processors == Processors::OneFewer && can_give_a_processor_up() {
+        give_one_processor_up().machine("choosing processors")?;
+    }
+    Ok(())
+}
+
 /// Rust programs ignore SIGPIPE, the keeper ignores more, and pid 1 blocks SIGCHLD.
-fn forget_signals() {
+pub(crate) fn forget_signals() {
     const LAST: usize = 64;
     /// Handler, flags, restorer and mask as the kernel has them; all zeros is the default action.
     static DEFAULT: [u64; 4] = [0; 4];
@@ -138,16 +170,25 @@ fn forget_signals() {
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, &std::mem::zeroed(), ptr::null_mut()) };
 }
 
-fn limit() -> rustix::io::Result<()> {
+fn limit(limits: &Limits) -> rustix::io::Result<()> {
+    rlimits(limits).into_iter().try_for_each(|(resource, limit)| setrlimit(resource, limit))
+}
+
+/// The limits of each process of a room, as far as this process may set them.
+pub(crate) fn rlimits(limits: &Limits) -> [(Resource, Rlimit); 5] {
     let at_most = |resource, value: u64, hard: u64| {
         let maximum = getrlimit(resource).maximum.map_or(hard, |most| most.min(hard));
         let current = Some(value.min(maximum));
-        setrlimit(resource, Rlimit { current, maximum: Some(maximum).filter(|most| *most != u64::MAX) })
+        (resource, Rlimit { current, maximum: Some(maximum).filter(|most| *most != u64::MAX) })
     };
-    at_most(Resource::Core, 0, 0)?;
-    at_most(Resource::Nproc, MAX_PROCESSES, MAX_PROCESSES)?;
-    at_most(Resource::Nofile, MAX_OPEN_FILES, u64::MAX)?;
-    at_most(Resource::Stack, STACK_BYTES, u64::MAX)
+    let (processes, file_bytes) = (headroom::processes(limits), headroom::disk(limits).bytes);
+    [
+        at_most(Resource::Core, 0, 0),
+        at_most(Resource::Nproc, processes, processes),
+        at_most(Resource::Fsize, file_bytes, file_bytes),
+        at_most(Resource::Nofile, MAX_OPEN_FILES, u64::MAX),
+        at_most(Resource::Stack, STACK_BYTES, u64::MAX),
+    ]
 }
 
 fn give_one_processor_up() -> rustix::io::Result<()> {
@@ -159,7 +200,7 @@ fn give_one_processor_up() -> rustix::io::Result<()> {
 }
 
 /// Addresses reach outputs by way of hash tables and debug output.
-fn settle_addresses() -> rustix::io::Result<()> {
+pub(crate) fn settle_addresses() -> rustix::io::Result<()> {
     // SAFETY: the call changes a flag that the next exec reads.
     match unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) } {
         -1 => Err(last_error()),
@@ -167,31 +208,26 @@ fn settle_addresses() -> rustix::io::Result<()> {
     }
 }
 
-/// Standard input is empty, and the log, which is standard output already, takes both outputs.
-fn connect() -> rustix::io::Result<()> {
-    dup2_stdin(open("/dev/null", OFlags::RDONLY, Mode::empty())?)?;
-    dup2_stderr(stdout())?;
-    // SAFETY: takes numbers only; what is marked is closed by exec, and used until then.
-    match unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) } {
-        -1 => Err(last_error()),
-        _ => Ok(()),
-    }
-}
-
 /// Becomes the program, or returns the exit status that says why not.
 fn exec(program: &Program) -> i32 {
-    let tries = program.candidates.iter().map(|path| {
-        let Err(error) = exec_at(path, program);
-        error
-    });
-    // Like shells: of several places, one that was there tells more than one that was not.
-    let error =
-        tries.reduce(|first, next| if first.kind() == io::ErrorKind::NotFound { next } else { first });
-    let error = error.unwrap_or_else(|| io::ErrorKind::NotFound.into());
+    let Err(error) = first_success(program.candidates.iter().map(|path| exec_at(path, program)));
     let name = program.argv[0].to_string_lossy();
     // The payload's own log is the place to say it; if even that fails, the status remains.
-    let _ = writeln!(io::stderr(), "eadem: cannot start `{name}`: {error}");
-    if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE }
+    let _ = io::stderr().write_all(missing::words(&name, program.path.as_ref(), &error).as_bytes());
+    missing::status(&error)
+}
+
+/// Like shells: of several places, one that was there tells more than one that was not.
+pub(crate) fn first_success<T>(tries: impl Iterator<Item = io::Result<T>>) -> io::Result<T> {
+    let mut worst = io::Error::from_raw_os_error(libc::ENOENT);
+    for attempt in tries {
+        match attempt {
+            Ok(done) => return Ok(done),
+            Err(error) if worst.kind() == io::ErrorKind::NotFound => worst = error,
+            Err(_) => {}
+        }
+    }
+    Err(worst)
 }
 
 fn exec_at(path: &CString, program: &Program) -> Result<Infallible, io::Error> {

@@ -1,56 +1,27 @@
 //! Which places a room can have.
 
-use eadem_model::{EngineError, Room, RoomOutput, RoomPath};
+use eadem_model::{EngineError, Room};
 
-/// Layers of one overlay: their names must fit into a page, and nobody needs more.
-pub(crate) const MAX_LAYERS: usize = 128;
-
-/// First steps of paths that a room makes itself, or that are links in many images.
-const TAKEN: [&str; 10] = ["bin", "dev", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "sys", "tmp"];
+/// The kernel stacks 500, and one of them is ours. So many of our short names fit into the page that
+/// a mount's options may fill, so no newer way of mounting is needed.
+pub(crate) const MAX_LAYERS: usize = 499;
 
 /// Refuses what no room can have.
 pub(crate) fn check(room: &Room) -> Result<(), EngineError> {
     if room.rootfs.len() > MAX_LAYERS {
         return refuse(format!("{} layers (at most {MAX_LAYERS})", room.rootfs.len()));
     }
-    let places: Vec<_> = room.inputs.iter().map(|input| &input.at).chain(&room.scratch).collect();
-    for place in &places {
-        let first = place.below_root().split('/').next().unwrap_or_default();
-        if TAKEN.contains(&first) || holds("/var/tmp", place.as_str()) {
-            return refuse(format!("a directory of its own at `{place}`"));
-        }
-    }
-    for (index, place) in places.iter().enumerate() {
-        let rest = places.iter().enumerate().filter(|(other, _)| *other != index);
-        if let Some((_, inner)) = rest.into_iter().find(|(_, inner)| holds(place.as_str(), inner.as_str())) {
-            return refuse(format!("`{inner}` inside `{place}`"));
-        }
-    }
-    room.outputs.iter().try_for_each(|output| locate(room, output).map(|_| ()))
+    room.check_places()
 }
 
 fn refuse(what: String) -> Result<(), EngineError> {
     Err(EngineError::Plan { what })
 }
 
-/// Whether `inner` is `outer` or lies below it.
-fn holds(outer: &str, inner: &str) -> bool {
-    inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// The scratch directory that holds an output, and the way from there.
-pub(crate) fn locate<'a>(room: &Room, output: &'a RoomOutput) -> Result<(usize, &'a str), EngineError> {
-    let inside = |scratch: &RoomPath| holds(scratch.as_str(), output.from.as_str());
-    let Some(index) = room.scratch.iter().position(inside) else {
-        let what = format!("an output from `{}`, which no build can write", output.from);
-        return Err(EngineError::Plan { what });
-    };
-    let way = &output.from.as_str()[room.scratch[index].as_str().len()..];
-    Ok((index, way.trim_start_matches('/')))
-}
-
 #[cfg(test)]
 mod tests {
+    use eadem_model::{Digest, RoomOutput, RoomPath};
+
     use super::*;
     use crate::probe::bare_room;
 
@@ -73,13 +44,23 @@ mod tests {
     }
 
     #[test]
+    fn more_layers_than_the_kernel_stacks_are_refused_by_number() {
+        let mut room = bare_room();
+        room.rootfs = vec![Digest::of(b"layer"); MAX_LAYERS];
+        check(&room).expect("so many there may be");
+        room.rootfs.push(Digest::of(b"layer"));
+        let said = check(&room).expect_err("one too many").to_string();
+        assert_eq!(said, "the plan asks for 500 layers (at most 499), which a room cannot have");
+    }
+
+    #[test]
     fn outputs_are_located_in_scratch_directories_only() {
         let mut room = bare_room();
         room.scratch = vec![path("/build/target"), path("/home/builder")];
         let output = |from| RoomOutput { path: "x".parse().expect("clean"), from: path(from) };
-        assert_eq!(locate(&room, &output("/home/builder/a/b")).expect("there"), (1, "a/b"));
-        assert_eq!(locate(&room, &output("/build/target")).expect("there"), (0, ""));
-        assert!(locate(&room, &output("/build/targets/x")).is_err());
-        assert!(locate(&room, &output("/etc/passwd")).is_err());
+        assert_eq!(room.locate(&output("/home/builder/a/b")).expect("there"), (1, "a/b"));
+        assert_eq!(room.locate(&output("/build/target")).expect("there"), (0, ""));
+        assert!(room.locate(&output("/build/targets/x")).is_err());
+        assert!(room.locate(&output("/etc/passwd")).is_err());
     }
 }

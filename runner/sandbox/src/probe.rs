@@ -1,11 +1,12 @@
 //! The smallest room, to see whether there can be rooms.
 
-use std::{collections::BTreeMap, env::consts::ARCH, io, path::PathBuf};
+use std::{collections::BTreeMap, env::consts::ARCH, error::Error, io, path::PathBuf};
 
 use eadem_model::{
-    Architecture, Digest, DirectoryOrder, EngineError, Inputs, Limits, OutputSink, Processors, Room,
-    TreePath, User,
+    Ability, Architecture, Digest, DirectoryOrder, Ending, EngineError, Inputs, Level, Limits, Outcome,
+    OutputSink, Processors, Room, TreePath, User, Users,
 };
+use rustix::process::geteuid;
 
 /// The architecture that this program runs on; the plan's must be the same.
 pub(crate) fn native(wanted: Architecture) -> Result<(), EngineError> {
@@ -18,6 +19,56 @@ pub(crate) fn native(wanted: Architecture) -> Result<(), EngineError> {
         return Ok(());
     }
     Err(EngineError::Architecture { wanted: wanted.as_str(), machine: ARCH.to_owned() })
+}
+
+/// What is known once an empty room was made, or why none could be.
+pub(crate) fn abilities(made: &Result<Outcome, EngineError>) -> Vec<Ability> {
+    let whole = |outcome: &&Outcome| outcome.ending == Ending::Success;
+    match made {
+        Ok(outcome) if whole(&outcome) => {
+            vec![Ability::good("namespaces", "a room was made"), overlay(&outcome.lacks)]
+        }
+        Ok(outcome) => {
+            vec![missing("namespaces", format!("an empty room ended with {:?}", outcome.ending), None)]
+        }
+        Err(EngineError::Forbidden { step, errno, facts, remedy }) => {
+            let facts: String = facts.iter().map(|fact| format!("; {fact}")).collect();
+            refused(step, format!("{step} failed: {errno}{facts}"), remedy)
+        }
+        Err(error) => vec![missing("namespaces", in_full(error), None)],
+    }
+}
+
+/// A step that the machine forbids: the namespaces are there if it comes after them.
+fn refused(step: &str, found: String, remedy: &str) -> Vec<Ability> {
+    let remedy = Some(remedy.to_owned());
+    if step.contains("overlay") {
+        return vec![Ability::good("namespaces", "the kernel gives them"), missing("overlay", found, remedy)];
+    }
+    let untried = missing("overlay", "not tried, since no room could be made".to_owned(), None);
+    vec![missing("namespaces", found, remedy), untried]
+}
+
+/// The room has shown that layers can be laid upon each other; the notes tell of what can be written.
+fn overlay(lacks: &[String]) -> Ability {
+    let who = if geteuid().is_root() { "root" } else { "an ordinary user" };
+    match lacks.first() {
+        None => Ability::good("overlay", format!("mounted as {who}, with a writable layer in the store")),
+        Some(lack) => {
+            let remedy = Some("name a store on ext4, xfs or btrfs by --store DIR".to_owned());
+            Ability::flawed("overlay", Level::Partly, lack.as_str(), remedy)
+        }
+    }
+}
+
+fn missing(name: &str, found: String, remedy: Option<String>) -> Ability {
+    Ability::flawed(name, Level::Missing, found, remedy)
+}
+
+/// An error and its causes in one line.
+fn in_full(error: &EngineError) -> String {
+    let causes = std::iter::successors(error.source(), |cause: &&(dyn Error + 'static)| (*cause).source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// A room without layers and without a program, which still has every mount of a real one.
@@ -36,7 +87,8 @@ pub(crate) fn bare_room() -> Room {
         hostname: "eadem".to_owned(),
         umask: 0o022,
         processors: Processors::All,
-        limits: Limits { wall_seconds: 60, log_bytes: 0, output_bytes: 0 },
+        users: Users::One,
+        limits: Limits { wall_seconds: 60, log_bytes: 0, output_bytes: 0, ..Limits::default() },
         outputs: Vec::new(),
     }
 }

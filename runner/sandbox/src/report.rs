@@ -3,8 +3,10 @@
 use std::{
     io::{self, Read, Write},
     os::unix::net::UnixStream,
+    path::PathBuf,
 };
 
+use eadem_model::{Applied, Limit};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -22,6 +24,12 @@ pub(crate) enum Note {
     NotShuffled,
     /// The host's file system cannot be the upper of an overlay, so mountinfo shows its path.
     PlainScratch,
+    /// The kernel has no landlock, or hides it; only weak rooms want it.
+    NoLandlock,
+    /// The container's filter keeps address randomisation on.
+    RandomAddresses,
+    /// The OCI runtime let the program use all processors.
+    NotBound,
 }
 
 /// One message to the engine, a line of JSON on the socket.
@@ -32,6 +40,12 @@ pub(crate) enum Report {
     Made { name: String },
     /// The room goes without something.
     Went(Note),
+    /// The limits of the room, and what holds each.
+    Holds(Vec<Applied>),
+    /// The scratch directories lie in memory, here.
+    InMemory { place: PathBuf },
+    /// The room exceeded a limit and was killed.
+    Exceeded { limit: Limit, value: u64 },
     /// A step failed; the room ends.
     Failed(Failure),
     /// A process of ours has a bug; the room ends.

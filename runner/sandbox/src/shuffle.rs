@@ -32,7 +32,7 @@ pub(crate) fn mount_shuffled(from: &str, target: &str, seed: u64) -> Result<bool
     mkdir(&copy, Mode::RWXU).machine("making a directory for a shuffled input")?;
     mount::make("tmpfs", &copy, MountFlags::NOSUID | MountFlags::NODEV, "mode=0755")
         .machine("mounting a file system in memory")?;
-    match (Copier { order: Order(seed), buffer: vec![0; 128 << 10] }).run(from, &copy) {
+    match (Copier { order: Order(seed), buffer: Buffer::new() }).run(from, &copy) {
         Err(error) if error.kind() == io::ErrorKind::StorageFull => {
             unmount(copy, UnmountFlags::DETACH).machine("unmounting a shuffled input")?;
             return Ok(false);
@@ -45,7 +45,7 @@ pub(crate) fn mount_shuffled(from: &str, target: &str, seed: u64) -> Result<bool
 
 struct Copier {
     order: Order,
-    buffer: Vec<u8>,
+    buffer: Buffer,
 }
 
 impl Copier {
@@ -63,7 +63,7 @@ impl Copier {
             let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?;
             match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Directory => self.copy_dir(from, to, name)?,
-                FileType::RegularFile => self.copy_file(from, to, name, &stat)?,
+                FileType::RegularFile => self.buffer.copy_file(from, to, name, &stat)?,
                 FileType::Symlink => copy_link(from, to, name, &stat)?,
                 _ => return Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP)),
             }
@@ -75,29 +75,45 @@ impl Copier {
         mkdirat(to, name, Mode::RWXU)?;
         self.copy_entries(&open_dir(from, name)?, &open_dir(to, name)?)
     }
+}
 
-    fn copy_file(&mut self, from: &OwnedFd, to: &OwnedFd, name: &CStr, stat: &Stat) -> io::Result<()> {
+/// What files are copied through.
+pub(crate) struct Buffer(Vec<u8>);
+
+impl Buffer {
+    pub(crate) fn new() -> Self {
+        Self(vec![0; 128 << 10])
+    }
+
+    /// Makes a file that has the content, mode and time of another.
+    pub(crate) fn copy_file(
+        &mut self,
+        from: &OwnedFd,
+        to: &OwnedFd,
+        name: &CStr,
+        stat: &Stat,
+    ) -> io::Result<()> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut source = File::from(openat(from, name, flags, Mode::empty())?);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let mut copy = File::from(openat(to, name, flags, Mode::RUSR | Mode::WUSR)?);
         loop {
-            let n = source.read(&mut self.buffer)?;
+            let n = source.read(&mut self.0)?;
             if n == 0 {
                 return finish(&copy.into(), stat);
             }
-            copy.write_all(&self.buffer[..n])?;
+            copy.write_all(&self.0[..n])?;
         }
     }
 }
 
-fn open_dir(at: impl AsFd, name: &CStr) -> io::Result<OwnedFd> {
+pub(crate) fn open_dir(at: impl AsFd, name: &CStr) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(openat(at, name, flags, Mode::empty())?)
 }
 
 /// Sorted, so that the shuffle alone decides, and not the order of the store's file system.
-fn sorted_names(dir: &OwnedFd) -> io::Result<Vec<CString>> {
+pub(crate) fn sorted_names(dir: &OwnedFd) -> io::Result<Vec<CString>> {
     let mut names = Vec::new();
     for entry in Dir::read_from(dir)? {
         let entry = entry?;
@@ -109,13 +125,13 @@ fn sorted_names(dir: &OwnedFd) -> io::Result<Vec<CString>> {
     Ok(names)
 }
 
-fn copy_link(from: &OwnedFd, to: &OwnedFd, name: &CStr, stat: &Stat) -> io::Result<()> {
+pub(crate) fn copy_link(from: &OwnedFd, to: &OwnedFd, name: &CStr, stat: &Stat) -> io::Result<()> {
     let target = readlinkat(from, name, Vec::new())?;
     symlinkat(&target, to, name)?;
     Ok(utimensat(to, name, &times(stat), AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
-fn finish(copy: &OwnedFd, stat: &Stat) -> io::Result<()> {
+pub(crate) fn finish(copy: &OwnedFd, stat: &Stat) -> io::Result<()> {
     fchmod(copy, Mode::from_raw_mode(stat.st_mode & 0o7777))?;
     Ok(futimens(copy, &times(stat))?)
 }

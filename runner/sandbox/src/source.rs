@@ -21,6 +21,8 @@ pub(crate) struct Sources {
     pub(crate) inputs: Vec<OwnedFd>,
     /// The room's own directory.
     pub(crate) disk: OwnedFd,
+    /// What a failed build left.
+    pub(crate) kept: Option<OwnedFd>,
 }
 
 impl Sources {
@@ -35,6 +37,7 @@ impl Sources {
             layers: layers.collect::<Result<_, _>>()?,
             inputs: inputs.map(|(input, dir)| part(dir, input.subpath.as_str())).collect::<Result<_, _>>()?,
             disk: whole(disk)?,
+            kept: launch.kept.as_deref().map(whole).transpose()?,
         })
     }
 }

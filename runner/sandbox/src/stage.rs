@@ -3,7 +3,7 @@
 //! ```text
 //! l0 l1 …   the image's layers       top       our own files and mount points, above the layers
 //! i0 i1 …   the inputs               none      an empty directory: an overlay needs two layers
-//! disk      the room's directory     scratch   an overlay over it that can be written
+//! disk      what can be written      scratch   an overlay over it that can be written
 //! tmp vartmp shm dev blank           root      what becomes the root
 //! ```
 //!
@@ -19,7 +19,7 @@ use std::{
     path::Path,
 };
 
-use eadem_model::{DirectoryOrder, Room, User};
+use eadem_model::{DirectoryOrder, Room};
 use rustix::{
     fs::{CWD, FileType, Mode, mkdir, mknodat},
     io::Errno,
@@ -31,26 +31,26 @@ use rustix::{
 };
 
 use crate::{
+    directory::scratch_name,
     failure::{Attempt, Failure},
-    mount,
+    headroom, mount,
     report::Note,
     shuffle,
+    volume::Amount,
 };
 
 /// Bytes that /tmp, /var/tmp and /dev/shm hold together.
-pub(crate) const MEMORY_BYTES: u64 = 4 << 30;
-const MEMORY_INODES: &str = "1000000";
+const MEMORY: Amount = Amount { bytes: 4 << 30, files: 1_000_000 };
 
 const SAFE: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 
-/// Makes the stage the working directory.
-///
-/// It is mounted upon the host's `/proc`, a directory that surely is there and that nobody needs any
-/// more: the room gets a fresh one.
-pub(crate) fn open() -> Result<(), Failure> {
-    let stage = memory().machine("mounting a file system in memory")?;
+/// Makes the stage the working directory, mounted upon a directory of the host that surely is there and
+/// that nobody needs any more.
+pub(crate) fn open(upon: &str) -> Result<OwnedFd, Failure> {
+    let stage = memory(upon, MEMORY).machine("mounting a file system in memory")?;
     fchdir(&stage).machine("entering the stage")?;
-    furnish().machine("making the stage")
+    furnish().machine("making the stage")?;
+    Ok(stage)
 }
 
 fn furnish() -> rustix::io::Result<()> {
@@ -67,15 +67,15 @@ pub(crate) fn blank_file(path: &str) -> rustix::io::Result<()> {
     mknodat(CWD, path, FileType::RegularFile, Mode::from_raw_mode(0o444), 0)
 }
 
-fn memory() -> rustix::io::Result<OwnedFd> {
+fn memory(at: &str, size: Amount) -> rustix::io::Result<OwnedFd> {
     let fs = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    fsconfig_set_string(&fs, "size", MEMORY_BYTES.to_string())?;
-    fsconfig_set_string(&fs, "nr_inodes", MEMORY_INODES)?;
+    fsconfig_set_string(&fs, "size", size.bytes.to_string())?;
+    fsconfig_set_string(&fs, "nr_inodes", size.files.to_string())?;
     fsconfig_set_string(&fs, "mode", "0755")?;
     fsconfig_create(&fs)?;
-    let stage = fsmount(&fs, FsMountFlags::FSMOUNT_CLOEXEC, mount::SAFE)?;
-    move_mount(&stage, "", CWD, "/proc", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
-    Ok(stage)
+    let mounted = fsmount(&fs, FsMountFlags::FSMOUNT_CLOEXEC, mount::SAFE)?;
+    move_mount(&mounted, "", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    Ok(mounted)
 }
 
 /// Mounts the root: the image's layers and ours above them.
@@ -86,6 +86,9 @@ pub(crate) fn mount_root(room: &Room, layers: &[OwnedFd]) -> Result<(), Failure>
         place(layer, &format!("l{index}")).machine("mounting a layer")?;
     }
     (0..layers.len()).rev().for_each(|index| lower.push_str(&format!(":l{index}")));
+    if layers.is_empty() {
+        lower.push_str(BOTTOM);
+    }
     read_only_overlay(&lower, "root").machine("mounting an overlay of the image's layers")
 }
 
@@ -94,9 +97,12 @@ fn place(tree: &OwnedFd, name: &str) -> rustix::io::Result<()> {
     mount::attach(tree, name)
 }
 
-/// The empty directory at the bottom makes two layers of one.
+/// The empty directory at the bottom, which makes two layers of one.
+const BOTTOM: &str = ":none";
+
+/// An overlay of at least two layers.
 fn read_only_overlay(lower: &str, target: &str) -> rustix::io::Result<()> {
-    let options = format!("lowerdir={lower}:none,userxattr");
+    let options = format!("lowerdir={lower},userxattr");
     mount::check(target)?;
     mount::make("overlay", target, SAFE | MountFlags::RDONLY, &options)
 }
@@ -110,27 +116,10 @@ fn write_top(room: &Room) -> io::Result<()> {
     for path in fixed.into_iter().chain(own.map(eadem_model::RoomPath::below_root)) {
         fs::create_dir_all(top.join(path))?;
     }
-    for (name, content) in own_files(room) {
+    for (name, content) in room.own_files() {
         fs::write(top.join("etc").join(name), content)?;
     }
     Ok(())
-}
-
-fn own_files(room: &Room) -> [(&'static str, String); 5] {
-    let User { name, uid, gid, home } = &room.user;
-    let host = &room.hostname;
-    // The payload's own ids come first: they may be those of another line.
-    let passwd = format!(
-        "{name}:x:{uid}:{gid}::{home}:/bin/sh\nroot:x:0:0:root:/root:/bin/sh\n\
-         nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
-    );
-    [
-        ("passwd", passwd),
-        ("group", format!("{name}:x:{gid}:\nroot:x:0:\nnogroup:x:65534:\n")),
-        ("hostname", format!("{host}\n")),
-        ("hosts", format!("127.0.0.1\tlocalhost {host}\n::1\tlocalhost ip6-localhost {host}\n")),
-        ("resolv.conf", String::new()),
-    ]
 }
 
 /// Mounts the inputs; says so if they could not be shuffled.
@@ -145,14 +134,13 @@ pub(crate) fn mount_inputs(room: &Room, inputs: &[OwnedFd]) -> Result<Option<Not
             }
             note = Some(Note::NotShuffled);
         }
-        read_only_overlay(&name, &target).machine("mounting an overlay of an input")?;
+        read_only_overlay(&format!("{name}{BOTTOM}"), &target).machine("mounting an overlay of an input")?;
     }
     Ok(note)
 }
 
 /// Mounts the directories that can be written and outlive the room.
-pub(crate) fn mount_scratch(room: &Room, disk: &OwnedFd) -> Result<Option<Note>, Failure> {
-    mount::attach(disk, "disk").machine("mounting the room's disk")?;
+pub(crate) fn mount_scratch(room: &Room) -> Result<Option<Note>, Failure> {
     let note = scratch_overlay().machine("mounting an overlay that can be written")?;
     let from = if note.is_some() { "disk/u" } else { "scratch" };
     for (index, at) in room.scratch.iter().enumerate() {
@@ -162,6 +150,21 @@ pub(crate) fn mount_scratch(room: &Room, disk: &OwnedFd) -> Result<Option<Note>,
         shown.machine("mounting a scratch directory")?;
     }
     Ok(note)
+}
+
+/// Mounts what the scratch directories lie on: the room's directory on the host.
+pub(crate) fn mount_disk(disk: &OwnedFd) -> Result<(), Failure> {
+    mount::attach(disk, "disk").machine("mounting the room's disk")
+}
+
+/// The same in memory, furnished as the directory is.
+pub(crate) fn mount_disk_in_memory(room: &Room) -> Result<OwnedFd, Failure> {
+    let disk = memory("disk", headroom::disk(&room.limits)).machine("mounting a file system in memory")?;
+    let scratch = (0..room.scratch.len()).map(|index| format!("disk/{}", scratch_name(index)));
+    for name in ["disk/u".to_owned(), "disk/w".to_owned()].into_iter().chain(scratch) {
+        mkdir(name, Mode::from_raw_mode(0o755)).machine("making scratch directories")?;
+    }
+    Ok(disk)
 }
 
 /// One overlay for all scratch directories. Its upper is never used again, hence `volatile`.
@@ -174,9 +177,39 @@ fn scratch_overlay() -> rustix::io::Result<Option<Note>> {
     }
 }
 
-/// Mounts the directories that can be written and live in memory.
-pub(crate) fn mount_memory() -> Result<(), Failure> {
-    for (name, target) in [("tmp", "root/tmp"), ("vartmp", "root/var/tmp"), ("shm", "root/dev/shm")] {
+/// Mounts what a failed build left as the directories that can be written.
+///
+/// Each is the upper of an overlay of its own: the one directory that holds them all holds more.
+pub(crate) fn mount_kept(room: &Room, kept: &OwnedFd) -> Result<Option<Note>, Failure> {
+    place(kept, "kept").machine("mounting what a build left")?;
+    let mut note = None;
+    for (index, at) in room.scratch.iter().enumerate() {
+        let shown = show_kept(index, &format!("root{at}")).machine("mounting a kept directory")?;
+        note = note.or(shown);
+    }
+    Ok(note)
+}
+
+fn show_kept(index: usize, target: &str) -> rustix::io::Result<Option<Note>> {
+    mount::check(target)?;
+    let options = format!("lowerdir=none,upperdir=kept/{index},workdir=kept/w{index},userxattr,volatile");
+    match mount::make("overlay", target, SAFE, &options) {
+        Err(Errno::INVAL) => {
+            mount::show(&format!("kept/{index}"), target, mount::SAFE).map(|()| Some(Note::PlainScratch))
+        }
+        made => made.map(|()| None),
+    }
+}
+
+/// Directories that can be written and live in memory, and where the room has them.
+pub(crate) const TEMPORARY: [(&str, &str); 2] = [("tmp", "root/tmp"), ("vartmp", "root/var/tmp")];
+
+/// The same, below the room's `/dev`.
+pub(crate) const SHARED: (&str, &str) = ("shm", "root/dev/shm");
+
+/// Mounts directories that can be written and live in memory.
+pub(crate) fn mount_memory(places: &[(&str, &str)]) -> Result<(), Failure> {
+    for (name, target) in places {
         let open = fs::set_permissions(name, fs::Permissions::from_mode(0o1777));
         open.machine("making a temporary directory")?;
         mount::show(name, target, mount::SAFE).machine("mounting a temporary directory")?;

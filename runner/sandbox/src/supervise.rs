@@ -1,26 +1,27 @@
 //! A running room as the engine sees it.
 
 use std::{
-    io::{self, PipeWriter, Write},
+    io::{self, Write},
     net::Shutdown,
-    os::{
-        fd::OwnedFd,
-        unix::{net::UnixStream, process::CommandExt},
-    },
-    process::{Child, Command, ExitStatus, Stdio},
+    os::{fd::BorrowedFd, unix::net::UnixStream},
+    path::PathBuf,
+    process::ExitStatus,
     time::{Duration, Instant},
 };
 
-use eadem_model::{Cancel, Ending, Usage};
+use eadem_model::{Applied, Cancel, Ending, Limit, Limits, Usage};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
 };
 
 use crate::{
+    directory,
     failure::Failure,
-    launch::{LAUNCHER_WORD, Launch},
+    halt::Step,
+    launch::Launch,
     report::{DONE, KILL, Note, Report, Reports},
+    starter::{Own, Started, Starter},
 };
 
 /// How soon a wish to cancel is seen.
@@ -28,11 +29,12 @@ const GLANCE: Duration = Duration::from_millis(50);
 
 /// A keeper and what it told so far. Dropping it kills the room and waits until all is cleaned up.
 pub(crate) struct Running {
-    keeper: Child,
+    keeper: Own,
     socket: UnixStream,
     reports: Reports,
     since: Instant,
     course: Course,
+    rooms_dir: PathBuf,
 }
 
 /// What happened in a room.
@@ -50,6 +52,12 @@ pub(crate) struct Course {
     pub(crate) status: Option<i32>,
     /// Why the engine killed the room.
     pub(crate) killed: Option<Ending>,
+    /// What the keeper killed the room for.
+    pub(crate) exceeded: Option<Ending>,
+    /// The limits, and what held each.
+    pub(crate) limits: Vec<Applied>,
+    /// Where the scratch directories lie, if not in the room's directory.
+    pub(crate) in_memory: Option<PathBuf>,
     /// Whether every process is dead for certain.
     pub(crate) gone: bool,
     /// What the room used.
@@ -59,24 +67,39 @@ pub(crate) struct Course {
 }
 
 impl Running {
-    /// Starts a keeper and tells it what to do.
-    pub(crate) fn start(launch: &Launch, log: PipeWriter) -> io::Result<Self> {
-        let (socket, theirs) = UnixStream::pair()?;
+    /// Gives a keeper its room; says so if that did not go as it should.
+    pub(crate) fn start(
+        launch: &Launch,
+        log: BorrowedFd<'_>,
+        starter: &Starter,
+    ) -> io::Result<(Self, Option<&'static str>)> {
         let since = Instant::now();
-        let keeper = spawn(theirs, log)?;
-        let running = Self { keeper, socket, reports: Reports::default(), since, course: Course::default() };
-        launch.send(&mut &running.socket)?;
-        Ok(running)
+        launch.halt.at(Step::EngineBeforeKeeper);
+        let (Started { keeper, socket }, warning) = starter.start(|socket| {
+            launch.halt.at(Step::EngineKeeperStarted);
+            launch.send(socket, log)
+        })?;
+        launch.halt.at(Step::EngineLaunchSent);
+        let (reports, course) = (Reports::default(), Course::default());
+        Ok((Self { keeper, socket, reports, since, course, rooms_dir: launch.rooms_dir.clone() }, warning))
     }
 
-    /// Waits until every process of the room is dead. Kills it after `limit_seconds` or when asked.
-    pub(crate) fn watch(&mut self, limit_seconds: u64, cancel: &Cancel) -> io::Result<Course> {
-        let deadline = self.since.checked_add(Duration::from_secs(limit_seconds));
+    /// Waits until every process of the room is dead. Kills it when its time is over, when its log is too
+    /// long or when asked.
+    pub(crate) fn watch(
+        &mut self,
+        limits: &Limits,
+        too_long: &Cancel,
+        cancel: &Cancel,
+    ) -> io::Result<Course> {
+        let deadline = self.since.checked_add(Duration::from_secs(limits.wall_seconds));
         while !self.course.gone && self.listen(self.patience(deadline))? {
             if cancel.is_cancelled() {
                 self.kill(Ending::Cancelled);
             } else if deadline.is_some_and(|end| Instant::now() >= end) {
-                self.kill(Ending::TimedOut(limit_seconds));
+                self.kill(Ending::Exceeded(Limit::Wall, limits.wall_seconds));
+            } else if too_long.is_cancelled() {
+                self.kill(Ending::Exceeded(Limit::Log, limits.log_bytes));
             }
         }
         self.course.usage.wall_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -107,6 +130,7 @@ impl Running {
             self.course.killed = Some(why);
             // It can only fail if the keeper is dead, and then the room is dying as well.
             let _ = (&self.socket).write_all(&[KILL]);
+            self.keeper.wake();
         }
     }
 
@@ -118,14 +142,29 @@ impl Running {
     }
 
     /// Lets the keeper remove the room's directory and end.
+    pub(crate) fn dismiss(&mut self) -> io::Result<()> {
+        (&self.socket).write_all(&[DONE])
+    }
+
+    /// Whether the keeper has ended, or cannot be waited for.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.keeper.has_ended().unwrap_or(true)
+    }
+
+    /// Removes the room's directory in place of a keeper that is dead.
+    pub(crate) fn remove_orphan(&self) -> io::Result<()> {
+        self.course.name.as_ref().map_or(Ok(()), |name| directory::remove_orphan(&self.rooms_dir.join(name)))
+    }
+
+    /// Waits for the end of a keeper that was dismissed.
     pub(crate) fn finish(mut self) -> io::Result<()> {
-        (&self.socket).write_all(&[DONE])?;
         self.keeper.wait()?;
         while self.course.removed.is_none() && self.listen(Duration::ZERO)? {}
-        match self.course.removed.take() {
+        match &self.course.removed {
             Some(None) => Ok(()),
             Some(Some(failure)) => Err(failure.error()),
-            None => Err(io::Error::other("the keeper ended before it removed the room")),
+            // The keeper died after its room.
+            None => self.remove_orphan(),
         }
     }
 }
@@ -134,16 +173,11 @@ impl Drop for Running {
     fn drop(&mut self) {
         // It can be waited for more than once; who needs to know how it ended has asked before.
         let _ = self.abandon();
+        if self.course.removed.is_none() {
+            // A keeper that was killed has left its room behind. What stays all the same, a sweep removes.
+            let _ = self.remove_orphan();
+        }
     }
-}
-
-/// The running program itself, even if its file was replaced since; its environment is empty, and all
-/// other descriptors close by themselves.
-fn spawn(socket: UnixStream, log: PipeWriter) -> io::Result<Child> {
-    let mut keeper = Command::new("/proc/self/exe");
-    keeper.arg0("eadem").arg(LAUNCHER_WORD).env_clear().process_group(0);
-    keeper.stdin(OwnedFd::from(socket)).stdout(log).stderr(Stdio::null());
-    keeper.spawn()
 }
 
 impl Course {
@@ -151,6 +185,9 @@ impl Course {
         match report {
             Report::Made { name } => self.name = Some(name),
             Report::Went(note) => self.notes.push(note),
+            Report::Holds(limits) => self.limits = limits,
+            Report::InMemory { place } => self.in_memory = Some(place),
+            Report::Exceeded { limit, value } => self.exceeded = Some(Ending::Exceeded(limit, value)),
             Report::Failed(failure) => self.failure = self.failure.take().or(Some(failure)),
             Report::Broke { what } => self.broke = Some(what),
             Report::Ended { status } => self.status = Some(status),

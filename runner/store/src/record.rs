@@ -1,8 +1,11 @@
 //! Records: what plans gave.
 
-use std::{fs, io, path::PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
-use eadem_model::{At, Digest, Record};
+use eadem_model::{At, AtError, Digest, Plan, Record};
 
 use crate::{StoreError, store::Store};
 
@@ -15,28 +18,71 @@ impl Store {
         Ok(self.replace(&dir.join(format!("{}.json", record.run)), &json)?)
     }
 
+    /// Keeps a plan under its digest, so that its records can be understood.
+    pub fn put_plan(&self, plan: &Plan) -> Result<Digest, StoreError> {
+        self.put_blob(&plan.to_bytes())
+    }
+
+    /// The plan with a digest; `None` if it was not kept or is of another eadem.
+    pub fn plan(&self, digest: &Digest) -> Result<Option<Plan>, StoreError> {
+        match self.read_blob(digest) {
+            Err(StoreError::Missing(_)) => Ok(None),
+            bytes => Ok(serde_json::from_slice(&bytes?).ok()),
+        }
+    }
+
     /// All records of a plan, the newest first.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] if one cannot be read.
     pub fn records(&self, plan: &Digest) -> Result<Vec<Record>, StoreError> {
-        let dir = self.records_dir(plan);
-        let entries = match fs::read_dir(&dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            other => other.at(&dir)?,
-        };
-        let mut paths = Vec::new();
-        for entry in entries {
-            paths.push(entry.at(&dir)?.path());
+        files(&self.records_dir(plan))?.into_iter().rev().map(read).collect()
+    }
+
+    /// The records of all plans, the newest first, and why others cannot be read: they are damaged, or
+    /// of another eadem.
+    pub fn all_records(&self) -> Result<(Vec<Record>, Vec<StoreError>), StoreError> {
+        let (mut records, mut unreadable) = (Vec::new(), Vec::new());
+        for plan in list(&self.dir().join("records"))?.into_iter().filter(|path| path.is_dir()) {
+            for path in files(&plan)? {
+                match read(path) {
+                    Ok(record) => records.push(record),
+                    Err(error) => unreadable.push(error),
+                }
+            }
         }
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-        paths.sort();
-        paths.into_iter().rev().map(read).collect()
+        // Runs of one second have no order but their names; what one run did goes by its start.
+        records.sort_by(|left: &Record, right: &Record| {
+            let key = |record: &Record| {
+                let started = record.rounds.first().map(|round| round.started);
+                (record.run.clone(), started, record.recipe.clone(), record.plan)
+            };
+            key(right).cmp(&key(left))
+        });
+        Ok((records, unreadable))
     }
 
     fn records_dir(&self, plan: &Digest) -> PathBuf {
         self.dir().join("records").join(plan.hex())
     }
+}
+
+/// The records in a directory, the oldest first.
+fn files(dir: &Path) -> Result<Vec<PathBuf>, AtError> {
+    let mut paths = list(dir)?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    Ok(paths)
+}
+
+/// A directory's entries, in byte order; none if it is missing.
+fn list(dir: &Path) -> Result<Vec<PathBuf>, AtError> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.at(dir)?,
+    };
+    let mut paths = entries.map(|entry| Ok(entry.at(dir)?.path())).collect::<Result<Vec<_>, AtError>>()?;
+    paths.sort();
+    Ok(paths)
 }
 
 fn read(path: PathBuf) -> Result<Record, StoreError> {

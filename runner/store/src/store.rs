@@ -23,7 +23,8 @@ pub struct Store {
     _in_use: File,
 }
 
-const DIRS: [&str; 8] = ["blobs", "blobs/sha256", "unpacked", "records", "logs", "rooms", "tmp", "locks"];
+const DIRS: [&str; 9] =
+    ["blobs", "blobs/sha256", "unpacked", "records", "logs", "kept", "rooms", "tmp", "locks"];
 
 const OCI_LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 
@@ -169,13 +170,13 @@ fn check_owner(dir: &Path) -> Result<(), StoreError> {
 
 /// Whether directories above may be made.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Parents {
+pub(crate) enum Parents {
     Make,
     Expect,
 }
 
 /// Makes a directory that is its owner's alone; one that is there is left as it is.
-fn make_private(path: &Path, parents: Parents) -> Result<(), AtError> {
+pub(crate) fn make_private(path: &Path, parents: Parents) -> Result<(), AtError> {
     if path.is_dir() {
         return Ok(());
     }
@@ -286,7 +287,8 @@ mod tests {
     fn a_store_holds_what_the_house_says() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         drop(Store::open(dir.path()).expect("a store"));
-        let expected = ["blobs", "locks", "logs", "oci-layout", "records", "rooms", "tmp", "unpacked"];
+        let expected =
+            ["blobs", "kept", "locks", "logs", "oci-layout", "records", "rooms", "tmp", "unpacked"];
         assert_eq!(names(dir.path()), expected);
     }
 }

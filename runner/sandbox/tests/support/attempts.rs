@@ -3,34 +3,44 @@
 #![allow(clippy::zombie_processes, reason = "what nobody waits for is what some attempts are about")]
 
 use std::{
-    fs,
+    fs::{self, Permissions},
     io::{Error, Write},
     net::{SocketAddr, TcpStream},
-    os::unix::process::CommandExt,
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt, lchown},
+        process::CommandExt,
+    },
     process::{Command, ExitCode},
-    ptr,
     time::Duration,
 };
+
+use super::hogs;
 
 /// Runs one attempt.
 pub(crate) fn run(words: &[String]) -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
-        ["calls"] => calls(),
-        ["arguments"] => arguments(),
         ["allowed"] => allowed(),
-        ["foreign"] => foreign(),
-        ["init"] => init(),
         ["network", port] => network(port),
         ["descriptors"] => descriptors(),
-        ["files"] => files(),
         ["write", ref paths @ ..] => write(paths),
         ["list", path] => list(path),
         ["address"] => address(),
         ["daemon", seconds] => daemon(seconds),
         ["stubborn", seconds] => stubborn(seconds),
+        ["users"] => users(),
+        ["give", "deep"] => give_deep_trees(),
+        ["give", dir] => give(dir),
+        ["generous", seconds] => {
+            give("out");
+            stubborn(seconds);
+        }
         ["loud", bytes] => loud(bytes),
         ["hidden"] => hidden(),
+        ["fault"] => fault(),
+        #[cfg(target_arch = "x86_64")]
+        ["old-numbers"] => old_numbers(),
+        ref other if hogs::run(other) => {}
         _ => return ExitCode::from(99),
     }
     ExitCode::SUCCESS
@@ -48,6 +58,7 @@ fn errno() -> String {
         libc::ENOSYS => "ENOSYS".to_owned(),
         libc::EROFS => "EROFS".to_owned(),
         libc::ENOENT => "ENOENT".to_owned(),
+        libc::EINVAL => "EINVAL".to_owned(),
         libc::ENETUNREACH => "ENETUNREACH".to_owned(),
         libc::ECONNREFUSED => "ECONNREFUSED".to_owned(),
         other => format!("errno {other}"),
@@ -61,77 +72,6 @@ fn call(number: i64, arguments: [u64; 4]) -> i64 {
     unsafe { libc::syscall(number, a, b, c, d, 0, 0) }
 }
 
-/// Calls that must be refused whatever their arguments.
-fn calls() {
-    for (name, number) in [
-        ("mount", libc::SYS_mount),
-        ("umount2", libc::SYS_umount2),
-        ("pivot_root", libc::SYS_pivot_root),
-        ("chroot", libc::SYS_chroot),
-        ("move_mount", libc::SYS_move_mount),
-        ("open_tree", libc::SYS_open_tree),
-        ("open_tree_attr", 467),
-        ("fsopen", libc::SYS_fsopen),
-        ("fspick", libc::SYS_fspick),
-        ("mount_setattr", libc::SYS_mount_setattr),
-        ("statmount", 457),
-        ("unshare", libc::SYS_unshare),
-        ("setns", libc::SYS_setns),
-        ("bpf", libc::SYS_bpf),
-        ("io_uring_setup", libc::SYS_io_uring_setup),
-        ("userfaultfd", libc::SYS_userfaultfd),
-        ("perf_event_open", libc::SYS_perf_event_open),
-        ("keyctl", libc::SYS_keyctl),
-        ("add_key", libc::SYS_add_key),
-        ("request_key", libc::SYS_request_key),
-        ("open_by_handle_at", libc::SYS_open_by_handle_at),
-        ("name_to_handle_at", libc::SYS_name_to_handle_at),
-        ("pidfd_getfd", libc::SYS_pidfd_getfd),
-        ("kcmp", libc::SYS_kcmp),
-        ("init_module", libc::SYS_init_module),
-        ("finit_module", libc::SYS_finit_module),
-        ("delete_module", libc::SYS_delete_module),
-        ("kexec_load", libc::SYS_kexec_load),
-        ("reboot", libc::SYS_reboot),
-        ("syslog", libc::SYS_syslog),
-        ("swapon", libc::SYS_swapon),
-        ("acct", libc::SYS_acct),
-        ("settimeofday", libc::SYS_settimeofday),
-        ("clock_settime", libc::SYS_clock_settime),
-        ("quotactl", libc::SYS_quotactl),
-        ("fanotify_init", libc::SYS_fanotify_init),
-    ] {
-        say(name, call(number, [0; 4]));
-    }
-}
-
-/// Calls that must be refused because of an argument.
-fn arguments() {
-    let flags =
-        [0x0200_0000, 0x0800_0000, 0x4000_0000, 0x0002_0000, 0x2000_0000, 0x1000_0000, 0x0400_0000_u64];
-    for flag in flags {
-        say("clone", call(libc::SYS_clone, [flag | libc::SIGCHLD as u64, 0, 0, 0]));
-    }
-    // The kernel looks at the lower half alone.
-    say(
-        "clone with high bits",
-        call(libc::SYS_clone, [0x1000_0000 | 1 << 40 | libc::SIGCHLD as u64, 0, 0, 0]),
-    );
-    for request in [0x5412, 0x1_0000_5412, 0x541c] {
-        say("ioctl", call(libc::SYS_ioctl, [0, request, 0, 0]));
-    }
-    for family in
-        [libc::AF_PACKET, libc::AF_VSOCK, libc::AF_ALG, libc::AF_BLUETOOTH, libc::AF_KEY, libc::AF_CAN]
-    {
-        say("socket", call(libc::SYS_socket, [family as u64, libc::SOCK_RAW as u64, 0, 0]));
-    }
-    for (family, protocol) in [(libc::AF_NETLINK, libc::NETLINK_AUDIT), (libc::AF_INET, libc::IPPROTO_RAW)] {
-        say("socket", call(libc::SYS_socket, [family as u64, libc::SOCK_RAW as u64, protocol as u64, 0]));
-    }
-    say("socket with high bits", call(libc::SYS_socket, [1 << 32 | libc::AF_VSOCK as u64, 1, 0, 0]));
-    say("personality", call(libc::SYS_personality, [0x040_0000, 0, 0, 0]));
-}
-
 /// Calls that builds need.
 fn allowed() {
     for (name, family) in [("unix", libc::AF_UNIX), ("inet", libc::AF_INET), ("inet6", libc::AF_INET6)] {
@@ -142,50 +82,6 @@ fn allowed() {
     println!("groups={}", call(libc::SYS_getgroups, [0; 4]));
     println!("thread={}", std::thread::spawn(|| "runs").join().expect("no panic"));
     println!("child={}", Command::new("/bin/true").status().expect("starts"));
-}
-
-/// Calls of other architectures.
-fn foreign() {
-    say("clone3", call(libc::SYS_clone3, [0; 4]));
-    #[cfg(target_arch = "x86_64")]
-    {
-        say("x32", call(0x4000_0000 | libc::SYS_getpid, [0; 4]));
-        // SAFETY: a child that does nothing but ask for its pid in the 32-bit way and end.
-        let status = unsafe {
-            let child = libc::fork();
-            if child == 0 {
-                let answer: i64;
-                std::arch::asm!("int 0x80", inlateout("rax") 20_i64 => answer, out("r8") _, out("r9") _, out("r10") _, out("r11") _);
-                libc::_exit(if answer as i32 == -libc::ENOSYS { 0 } else { 1 });
-            }
-            let mut status = 0;
-            libc::waitpid(child, &raw mut status, 0);
-            status
-        };
-        // Kernels without 32-bit programs kill.
-        let refused = status == 0 || libc::WIFSIGNALED(status);
-        println!("int80={}", if refused { "refused" } else { "allowed" });
-    }
-}
-
-/// Pid 1 has seen the host; nothing of it may be read.
-fn init() {
-    say("ptrace", call(libc::SYS_ptrace, [libc::PTRACE_ATTACH as u64, 1, 0, 0]));
-    let mut byte = 0_u8;
-    let local = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
-    let remote = libc::iovec { iov_base: ptr::without_provenance_mut(0x1000), iov_len: 1 };
-    // SAFETY: both vectors outlive the call and at most one byte is written, into `byte`.
-    say(
-        "process_vm_readv",
-        unsafe { libc::process_vm_readv(1, &raw const local, 1, &raw const remote, 1, 0) } as i64,
-    );
-    for name in ["mem", "environ", "maps", "auxv", "syscall", "stack"] {
-        say(name, if fs::read(format!("/proc/1/{name}")).is_ok() { 0 } else { -1 });
-    }
-    for name in ["root", "cwd", "exe", "fd/0", "ns/user"] {
-        say(name, if fs::read_link(format!("/proc/1/{name}")).is_ok() { 0 } else { -1 });
-    }
-    say("kill", call(libc::SYS_kill, [1, libc::SIGSTOP as u64, 0, 0]));
 }
 
 fn network(port: &str) {
@@ -217,6 +113,7 @@ fn network(port: &str) {
 
 fn named(errno: i32) -> String {
     match errno {
+        libc::EINVAL => "EINVAL".to_owned(),
         libc::ENETUNREACH => "ENETUNREACH".to_owned(),
         libc::ECONNREFUSED => "ECONNREFUSED".to_owned(),
         libc::EADDRNOTAVAIL => "EADDRNOTAVAIL".to_owned(),
@@ -231,33 +128,6 @@ fn descriptors() {
             let target = fs::read_link(format!("/proc/self/fd/{fd}")).expect("readable");
             println!("{fd}={}", target.to_string_lossy().split(':').next().unwrap_or_default());
         }
-    }
-}
-
-/// Files that change the machine or the room.
-fn files() {
-    for path in [
-        "/proc/sys/kernel/core_pattern",
-        "/proc/sys/kernel/hostname",
-        "/proc/sys/user/max_user_namespaces",
-        "/proc/sysrq-trigger",
-        "/proc/self/uid_map",
-        "/proc/self/gid_map",
-        "/proc/self/setgroups",
-        "/proc/1/oom_score_adj",
-        "/proc/irq/default_smp_affinity",
-        "/dev/null/x",
-        "/dev/new",
-        "/sys/new",
-        "/proc/self/root/etc/new",
-        "/proc/self/cwd/../../etc/new",
-    ] {
-        let written = fs::OpenOptions::new()
-            .write(true)
-            .create(!path.starts_with("/proc/"))
-            .open(path)
-            .and_then(|mut file| file.write_all(b"0"));
-        println!("{path}={}", if written.is_ok() { "allowed" } else { "refused" });
     }
 }
 
@@ -316,6 +186,26 @@ fn stubborn(seconds: &str) {
     println!("{failed:?}");
 }
 
+/// Refused calls by the numbers that 32-bit programs have: keyctl, bpf, socketcall for a socket.
+#[cfg(target_arch = "x86_64")]
+fn old_numbers() {
+    for number in [288_i64, 357, 102] {
+        let answer: i64;
+        // SAFETY: the calls get numbers alone, which name no memory.
+        unsafe {
+            std::arch::asm!("push rbx", "mov ebx, 1", "int 0x80", "pop rbx", inlateout("rax") number => answer,
+                in("rcx") 0_i64, in("rdx") 0_i64, out("r8") _, out("r9") _, out("r10") _, out("r11") _);
+        }
+        println!("{}", answer as i32);
+    }
+}
+
+/// Touches memory that is not there.
+fn fault() {
+    // SAFETY: the process ends here, as it is meant to.
+    unsafe { std::ptr::without_provenance_mut::<u8>(8).write_volatile(1) };
+}
+
 fn loud(bytes: &str) {
     let mut left: usize = bytes.parse().expect("a number");
     let chunk = [b'x'; 4096];
@@ -332,5 +222,101 @@ fn hidden() {
     for name in ["cmdline", "diskstats", "kallsyms", "keys", "kmsg", "partitions", "swaps", "timer_list"] {
         let content = fs::read(format!("/proc/{name}")).unwrap_or_default();
         println!("{name}={}", content.len());
+    }
+}
+
+/// What can be done with other users' ids; nothing here is wrong in itself.
+fn users() {
+    say_who();
+    for (name, id) in
+        [("own", (1000, 1000)), ("roots", (0, 0)), ("others", (33, 44)), ("highest", (65_535, 65_535))]
+    {
+        fs::write(name, "").expect("writes");
+        match lchown(name, Some(id.0), Some(id.1)) {
+            Ok(()) => {
+                let seen = fs::metadata(name).expect("is there");
+                println!("{name} {}:{}", seen.uid(), seen.gid());
+            }
+            Err(_) => println!("{name}: {}", errno()),
+        }
+    }
+    if lchown("own", Some(65_536), None).is_err() {
+        println!("beyond: {}", errno());
+    }
+    become_root();
+}
+
+fn say_who() {
+    // SAFETY: the calls take nothing.
+    let (uid, gid) = unsafe { (libc::getuid(), libc::getgid()) };
+    println!("uid {uid} gid {gid} groups {:?}", groups());
+}
+
+fn groups() -> Vec<u32> {
+    let mut groups = [0; 8];
+    // SAFETY: the kernel writes at most as many as said.
+    let n = unsafe { libc::getgroups(8, groups.as_mut_ptr()) };
+    groups[..usize::try_from(n).expect("may be asked")].to_vec()
+}
+
+/// Becomes root of the room, and finds that this is little.
+fn become_root() {
+    // SAFETY: the calls take numbers, and an array that is as long as said.
+    unsafe {
+        if libc::setgroups(2, [4, 5].as_ptr()) == 0 {
+            println!("groups {:?}", groups());
+        }
+        if libc::setresgid(0, 0, 0) == 0 && libc::setresuid(0, 0, 0) == 0 {
+            println!("became {}:{}", libc::geteuid(), libc::getegid());
+        }
+        let try_to = |name: &str, result: i64| {
+            println!("{name}: {}", if result < 0 { errno() } else { "done".into() });
+        };
+        try_to("mount", call(libc::SYS_mount, [0; 4]));
+        try_to("chroot", call(libc::SYS_chroot, [c".".as_ptr() as u64, 0, 0, 0]));
+        let device =
+            [libc::AT_FDCWD as u64, c"disk".as_ptr() as u64, u64::from(libc::S_IFBLK | 0o600), 0x800];
+        try_to("mknod", call(libc::SYS_mknodat, device));
+        try_to("clock", call(libc::SYS_clock_settime, [0; 4]));
+        // Pid 1 is another user's now.
+        try_to("kill", call(libc::SYS_kill, [1, 0, 0, 0]));
+        let file = fs::write("/etc/planted", "");
+        if file.is_err() {
+            println!("root: {}", errno());
+        }
+        libc::setresuid(1000, 1000, 1000);
+        println!("again {}", libc::getuid());
+    }
+    let status = fs::read_to_string("/proc/self/status").expect("readable");
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:\t"));
+    println!("effective {}", line.expect("is there"));
+}
+
+/// A tree whose files belong to three users if that can be had, and to one if not.
+fn give(dir: &str) {
+    fs::create_dir(dir).expect("makes");
+    fs::write(format!("{dir}/own"), "own\n").expect("writes");
+    fs::write(format!("{dir}/run"), "run\n").expect("writes");
+    fs::set_permissions(format!("{dir}/run"), Permissions::from_mode(0o4755)).expect("sets");
+    for id in [0, 33] {
+        let inner = format!("{dir}/{id}");
+        fs::create_dir(&inner).expect("makes");
+        fs::write(format!("{inner}/file"), "secret\n").expect("writes");
+        fs::set_permissions(format!("{inner}/file"), Permissions::from_mode(0o000)).expect("sets");
+        fs::set_permissions(&inner, Permissions::from_mode(0o700)).expect("sets");
+        for path in [format!("{inner}/file"), inner] {
+            // In a room of one user it cannot be given away, and stays.
+            let _ = lchown(path, Some(id), Some(id));
+        }
+    }
+}
+
+/// Directories that are deeper than one may have descriptors for, and belong to others.
+fn give_deep_trees() {
+    for _ in 0..1500 {
+        fs::create_dir("deep").expect("makes");
+        fs::set_permissions("deep", Permissions::from_mode(0o000)).expect("sets");
+        lchown("deep", Some(33), Some(33)).expect("gives");
+        std::env::set_current_dir("deep").expect("has every power over files");
     }
 }

@@ -1,12 +1,12 @@
 //! Looks at the host's processes and mounts.
 
-use std::{fs, path::Path, time::Duration};
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Waits for something that must happen soon.
 pub(crate) fn soon(what: &str, mut happened: impl FnMut() -> bool) {
-    for _ in 0..500 {
+    for _ in 0..3000 {
         if happened() {
             return;
         }
@@ -42,8 +42,25 @@ pub(crate) fn keepers() -> Keepers {
     Keepers { all: [keepers.clone(), pids_1.clone()].concat(), keepers, pids_1 }
 }
 
-/// Children of a process that are keepers or first processes of rooms.
+/// Children of a process that are keepers or first processes of rooms. Its launcher is neither, nor is a
+/// keeper that has no room yet.
 pub(crate) fn keepers_below(parent: u32) -> Vec<i32> {
+    let mut children = launchers_and_keepers_below(parent);
+    children.retain(|pid| !is_named(*pid, "eadem-launcher") && !is_named(*pid, "eadem-spare"));
+    children
+}
+
+/// The launchers of this program's engines.
+pub(crate) fn launchers() -> BTreeSet<i32> {
+    let children = launchers_and_keepers_below(std::process::id());
+    children.into_iter().filter(|pid| is_named(*pid, "eadem-launcher")).collect()
+}
+
+fn is_named(pid: i32, name: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|text| text.trim_end() == name)
+}
+
+fn launchers_and_keepers_below(parent: u32) -> Vec<i32> {
     let of_parent = |pid: &i32| {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         status.lines().any(|line| line == format!("PPid:\t{parent}"))
@@ -74,4 +91,42 @@ pub(crate) fn mounts(of: &Path) -> usize {
 pub(crate) fn signal(pid: i32, signal: Signal) {
     let pid = Pid::from_raw(pid).expect("a pid");
     kill_process(pid, signal).expect("is sent");
+}
+
+/// The processes that a process started.
+pub(crate) fn children(pid: i32) -> Vec<i32> {
+    // A process with several threads has a list for each.
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let lists: Vec<String> = lists.collect();
+    lists.iter().flat_map(|list| list.split_whitespace()).filter_map(|pid| pid.parse().ok()).collect()
+}
+
+/// Whether a process stands still at a step; see `Step`.
+pub(crate) fn is_halted(pid: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    // No signal of its own stops pid 1; whoever is not stopped yet would miss the signal to go on.
+    let stands = status.contains("State:\tT") || (is_first(pid) && status.contains("State:\tS"));
+    status.starts_with("Name:\thalted\n") && stands
+}
+
+/// Whether a process is there, and more than a name that nobody asked for yet.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"));
+    status.is_ok_and(|status| !status.contains("State:\tZ") && !status.contains("State:\tX"))
+}
+
+/// Whether a process is the first of a namespace below ours.
+pub(crate) fn is_first(pid: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
+    let ids: Vec<&str> = ids.split_whitespace().collect();
+    ids.len() > 1 && ids.last() == Some(&"1")
+}
+
+/// Who started a process.
+pub(crate) fn parent(pid: i32) -> i32 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:\t"));
+    line.and_then(|number| number.parse().ok()).unwrap_or(0)
 }

@@ -2,22 +2,22 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
-    io::{self, Read},
+    ffi::OsString,
+    fs, io,
     os::unix::fs::{PermissionsExt, lchown, symlink},
     path::{Path, PathBuf},
-    process::Command,
     sync::Mutex,
 };
 
-use eadem_model::{
-    Architecture, Cancel, Digest, Engine, EngineError, Event, Input, Inputs, Limits, Outcome, Output,
-    OutputSink, Plan, Root, Round, Setting, Text, TreePath, Watch,
-};
-use eadem_sandbox::{NativeEngine, outer_ids};
+use eadem_model::{Cancel, Digest, Engine, Event, Inputs, Round, Watch};
+use eadem_sandbox::{NativeEngine, OciEngine, outer_ids};
+
+use super::image::install;
+#[allow(unused_imports, reason = "each program of tests needs some of them")]
+pub(crate) use super::trial::{Run, Taken, attempt, digest, round, shell, with_output};
 
 /// Programs that tests run in rooms.
-const PROGRAMS: [&str; 14] = [
+const PROGRAMS: [&str; 17] = [
     "/bin/sh",
     "/bin/ls",
     "/bin/cat",
@@ -32,12 +32,18 @@ const PROGRAMS: [&str; 14] = [
     "/usr/bin/head",
     "/bin/mknod",
     "/bin/hostname",
+    "/bin/rm",
+    "/bin/stty",
+    "/usr/bin/tty",
 ];
 
 /// Everything that a test needs, in one directory.
 pub(crate) struct World {
     pub(crate) place: PathBuf,
     pub(crate) engine: NativeEngine,
+    rooms_dir: PathBuf,
+    /// The engine that makes the rooms instead, and the name of its runtime.
+    runtime: Option<(OciEngine, String)>,
     layers: BTreeMap<Digest, PathBuf>,
     /// Removes the directory.
     _dir: Option<tempfile::TempDir>,
@@ -55,9 +61,16 @@ impl World {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).expect("sets");
-        let engine = NativeEngine::new(dir.path().join("rooms"));
-        let mut world =
-            Self { place: dir.path().to_owned(), engine, layers: BTreeMap::new(), _dir: Some(dir) };
+        let world = Self::at(dir.path());
+        Self { _dir: Some(dir), ..world }
+    }
+
+    /// The same in a directory that is there.
+    pub(crate) fn at(place: &Path) -> Self {
+        let rooms_dir = place.join("rooms");
+        let engine = NativeEngine::new(rooms_dir.clone());
+        let place = place.to_owned();
+        let mut world = Self { place, rooms_dir, engine, runtime: None, layers: BTreeMap::new(), _dir: None };
         let libraries = world.layer("libraries", |to| install(to, &PROGRAMS.map(PathBuf::from)));
         let program = world.layer("program", |to| {
             let own = std::env::current_exe().expect("has a path");
@@ -87,7 +100,51 @@ impl World {
         let unpacked =
             ["libraries", "program", "source"].map(|name| (digest(name), place.join("unpacked").join(name)));
         let engine = NativeEngine::new(rooms_dir.to_owned());
-        Self { place: place.to_owned(), engine, layers: BTreeMap::from(unpacked), _dir: None }
+        Self {
+            place: place.to_owned(),
+            rooms_dir: rooms_dir.to_owned(),
+            engine,
+            runtime: None,
+            layers: BTreeMap::from(unpacked),
+            _dir: None,
+        }
+    }
+
+    /// A world beside another, as [`World::words`] says it.
+    pub(crate) fn of_words(words: &[String]) -> Self {
+        let world = Self::beside(Path::new(&words[0]), Path::new(&words[1]));
+        words.get(2).into_iter().fold(world, |world, runtime| world.by(runtime))
+    }
+
+    /// What to tell a process that is to make rooms as this world does, in another place.
+    pub(crate) fn words(&self, rooms_dir: &Path) -> Vec<OsString> {
+        let runtime = self.runtime.as_ref().map(|(_, runtime)| OsString::from(runtime));
+        [self.place.clone().into_os_string(), rooms_dir.into()].into_iter().chain(runtime).collect()
+    }
+
+    /// Lets an OCI runtime make the rooms.
+    pub(crate) fn by(self, runtime: &str) -> Self {
+        let engine = OciEngine::new(runtime, self.rooms_dir());
+        Self { runtime: Some((engine, runtime.to_owned())), ..self }
+    }
+
+    /// Another world where rooms are made in the same way.
+    pub(crate) fn another(&self) -> Self {
+        self.made_so(Self::new())
+    }
+
+    /// The same in a directory that is there.
+    pub(crate) fn another_at(&self, place: &Path) -> Self {
+        self.made_so(Self::at(place))
+    }
+
+    fn made_so(&self, other: Self) -> Self {
+        self.runtime.iter().fold(other, |other, (_, runtime)| other.by(runtime))
+    }
+
+    /// What makes the rooms.
+    pub(crate) fn engine(&self) -> &dyn Engine {
+        self.runtime.as_ref().map_or(&self.engine as &dyn Engine, |(engine, _)| engine)
     }
 
     /// Makes a layer as the store would: its files belong to the rooms' user.
@@ -101,7 +158,7 @@ impl World {
     }
 
     pub(crate) fn rooms_dir(&self) -> PathBuf {
-        self.place.join("rooms")
+        self.rooms_dir.clone()
     }
 
     /// Runs a round and gives what came of it.
@@ -110,12 +167,17 @@ impl World {
     }
 
     pub(crate) fn run_until(&self, round: &Round, cancel: &Cancel) -> Run {
+        self.run_with(self.engine(), round, cancel)
+    }
+
+    /// The same with another engine.
+    pub(crate) fn run_with(&self, engine: &dyn Engine, round: &Round, cancel: &Cancel) -> Run {
         let (log, events) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
         let take_log = |bytes: &[u8]| log.lock().expect("no panic").extend_from_slice(bytes);
         let take_event = |event: Event| events.lock().expect("no panic").push(event);
-        let watch = Watch { events: &take_event, log: &take_log, cancel };
+        let watch = Watch { events: &take_event, log: &take_log, cancel, keep: None };
         let mut taken = Taken::default();
-        let outcome = self.engine.run(round, self, &mut taken, &watch);
+        let outcome = engine.run(round, self, &mut taken, &watch);
         let log = String::from_utf8_lossy(&log.into_inner().expect("no panic")).into_owned();
         Run { outcome, log, taken: taken.0, events: events.into_inner().expect("no panic") }
     }
@@ -130,8 +192,21 @@ impl World {
         self.run(&attempt(words)).success()
     }
 
-    /// What is left below the rooms' directory.
+    /// Runs a round in a room that eadem makes itself.
+    pub(crate) fn native(&self, round: &Round) -> Run {
+        self.run_with(&self.engine, round, &Cancel::default())
+    }
+
+    /// Waits until the keepers have done what they must.
+    pub(crate) fn settle(&self) {
+        self.engine.settle().expect("rooms are removed");
+        let settled = self.runtime.as_ref().map_or(Ok(()), |(engine, _)| engine.settle());
+        settled.expect("rooms are removed");
+    }
+
+    /// What is left below the rooms' directory once the keepers have done what they must.
     pub(crate) fn leftovers(&self) -> Vec<String> {
+        self.settle();
         fs::read_dir(self.rooms_dir()).map_or_else(
             |_| Vec::new(),
             |entries| {
@@ -140,129 +215,6 @@ impl World {
                     .collect()
             },
         )
-    }
-}
-
-/// What came of a run.
-#[must_use]
-pub(crate) struct Run {
-    pub(crate) outcome: Result<Outcome, EngineError>,
-    pub(crate) log: String,
-    pub(crate) taken: Vec<String>,
-    pub(crate) events: Vec<Event>,
-}
-
-impl Run {
-    pub(crate) fn outcome(&self) -> &Outcome {
-        match &self.outcome {
-            Ok(outcome) => outcome,
-            Err(error) => panic!("{error:?}\n{}", self.log),
-        }
-    }
-
-    pub(crate) fn success(self) -> String {
-        assert_eq!(self.outcome().ending, eadem_model::Ending::Success, "{}", self.log);
-        self.log
-    }
-}
-
-/// Lines for what was handed over.
-#[derive(Default)]
-pub(crate) struct Taken(Vec<String>);
-
-impl OutputSink for Taken {
-    fn directory(&mut self, path: &TreePath) -> io::Result<()> {
-        self.0.push(format!("{path}/"));
-        Ok(())
-    }
-
-    fn file(&mut self, path: &TreePath, executable: bool, content: &mut dyn Read) -> io::Result<()> {
-        let mut text = String::new();
-        content.read_to_string(&mut text)?;
-        self.0.push(format!("{path}{} = {text}", if executable { "*" } else { "" }));
-        Ok(())
-    }
-
-    fn symlink(&mut self, path: &TreePath, target: &str) -> io::Result<()> {
-        self.0.push(format!("{path} -> {target}"));
-        Ok(())
-    }
-}
-
-pub(crate) fn digest(name: &str) -> Digest {
-    Digest::of(name.as_bytes())
-}
-
-/// A round of the baseline with these arguments.
-pub(crate) fn round(argv: &[&str]) -> Round {
-    let input =
-        |subpath: &str, at| Input { layer: digest("source"), subpath: subpath.parse().expect("clean"), at };
-    let plan = Plan {
-        eadem_plan: Plan::FORMAT,
-        rootfs: vec![digest("libraries"), digest("program")],
-        architecture: if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::Amd64 },
-        inputs: vec![input("source", Root::Source), input("cargo", Root::Cargo)],
-        argv: argv.iter().map(|text| Text::from(*text)).collect(),
-        env: BTreeMap::from([("PATH".to_owned(), Text::from("/usr/bin:/bin"))]),
-        cwd: Text::root(Root::Target),
-        epoch: 1_000_000_000,
-        limits: Limits { wall_seconds: 60, log_bytes: 1 << 20, output_bytes: 1 << 20 },
-        outputs: Vec::new(),
-    };
-    Round { plan, setting: Setting::baseline() }
-}
-
-pub(crate) fn shell(script: &str) -> Round {
-    round(&["/bin/sh", "-c", script])
-}
-
-pub(crate) fn attempt(words: &[&str]) -> Round {
-    let own = PathBuf::from("/bin").join(own_name());
-    let own = own.to_str().expect("is UTF-8").to_owned();
-    round(&[&[own.as_str(), "__attempt"], words].concat())
-}
-
-/// The round with one output, from below the target.
-pub(crate) fn with_output(mut round: Round, path: &str, from: &str) -> Round {
-    let from = Text::root(Root::Target).then(from);
-    round.plan.outputs.push(Output { path: path.parse().expect("clean"), from });
-    round
-}
-
-fn own_name() -> String {
-    let own = std::env::current_exe().expect("has a path");
-    own.file_name().expect("has a name").to_string_lossy().into_owned()
-}
-
-/// Copies programs and the libraries that they name.
-fn install(to: &Path, programs: &[PathBuf]) {
-    for program in programs {
-        let bin = to.join("usr/bin");
-        fs::create_dir_all(&bin).expect("makes");
-        fs::copy(program, bin.join(program.file_name().expect("has a name"))).expect("copies");
-        libraries(program).iter().for_each(|library| copy_library(library, to));
-    }
-    for link in ["bin", "lib", "lib64"] {
-        if !to.join(link).exists() {
-            fs::create_dir_all(to.join("usr").join(link)).expect("makes");
-            symlink(format!("usr/{link}"), to.join(link)).expect("links");
-        }
-    }
-}
-
-fn libraries(program: &Path) -> Vec<PathBuf> {
-    let listed = Command::new("ldd").arg(program).output().expect("ldd runs");
-    let text = String::from_utf8(listed.stdout).expect("is UTF-8");
-    text.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from).collect()
-}
-
-fn copy_library(library: &Path, to: &Path) {
-    let below = library.strip_prefix("/").expect("is absolute");
-    let below = below.strip_prefix("usr").unwrap_or(below);
-    let target = to.join("usr").join(below);
-    fs::create_dir_all(target.parent().expect("has one")).expect("makes");
-    if !target.exists() {
-        fs::copy(library, target).expect("copies");
     }
 }
 

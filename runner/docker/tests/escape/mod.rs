@@ -1,0 +1,221 @@
+//! The attacker of all engines' rooms, in rooms of daemons.
+
+use eadem_model::{Root, Text};
+
+use crate::{
+    answers::{self, Differences},
+    host::Host,
+    support::{trial::attempt, world::World},
+};
+
+pub(crate) fn attempts_to_get_out_are_answered_but_for_these_as_in_native_rooms(world: &World<'_>) {
+    let host = Host::new();
+    let mut round = attempt(&[]);
+    round.plan.argv[1] = Text::from("__escape");
+    let told = host.told(world.place()).into_iter().map(|(name, value)| (name.to_owned(), Text::from(value)));
+    round.plan.env.extend(told);
+    for (name, root) in [
+        ("CARGO_MANIFEST_DIR", Root::Source),
+        ("CARGO_HOME", Root::Cargo),
+        ("CARGO_TARGET_DIR", Root::Target),
+    ] {
+        round.plan.env.insert(name.to_owned(), Text::root(root));
+    }
+    let differs = if world.is_docker() { DOCKER } else { PODMAN };
+    assert_eq!(answers::compare(&world.run(&round).success(), differs), "");
+}
+
+/// What rooms of Docker Engine answer otherwise, and why that is no harm.
+const DOCKER: Differences = &[
+    ("statmount", "ENOENT", UNNAMED),
+    ("listmount", "allowed", UNNAMED),
+    ("setns-pid-1-mount", "EPERM", ITSELF),
+    ("setns-pid-1-net", "EPERM", ITSELF),
+    ("x32", "signal-31", KILLED),
+    ("int80", "allowed", NUMBERS),
+    ("ptrace-seize-1", "allowed", ITSELF),
+    ("process-vm-read-1", "EFAULT", ITSELF),
+    ("process-vm-write-1", "EFAULT", ITSELF),
+    ("migrate-pages-1", "allowed", ITSELF),
+    ("prctl-keep-capabilities", "allowed", NONE_TO_KEEP),
+    ("setuid-0", "EPERM", OTHERS),
+    ("setuid-other", "EPERM", OTHERS),
+    ("setgid-0", "EPERM", OTHERS),
+    ("setresuid-0", "EPERM", OTHERS),
+    ("chown-root", "EPERM", OTHERS),
+    ("chown-other", "EPERM", OTHERS),
+    ("chgrp-other", "EPERM", OTHERS),
+    ("connect-far-6", "EADDRNOTAVAIL", DENIED),
+    ("bind-low-port", "allowed", LOOPBACK),
+    ("dev-null-chmod", "EPERM", DENIED),
+    ("dev-null-touch", "allowed", DEVICES),
+    ("dev-new", "EACCES", DENIED),
+    ("write-proc-oom-1", "allowed", ITSELF),
+    ("write-proc-mem-1", "EIO", ITSELF),
+    ("write-proc-uid-map-1", "EPERM", ITSELF),
+    ("write-proc-comm-1", "EINVAL", ITSELF),
+    ("write-proc-coredump-1", "allowed", ITSELF),
+    ("write-proc-clear-refs-1", "allowed", ITSELF),
+    ("read-proc-1-auxv", "allowed", ITSELF),
+    ("read-proc-1-environ", "allowed", ITSELF),
+    ("read-proc-1-io", "allowed", ITSELF),
+    ("read-proc-1-maps", "allowed", ITSELF),
+    ("read-proc-1-mem", "EIO", ITSELF),
+    ("read-proc-1-numa_maps", "allowed", ITSELF),
+    ("read-proc-1-pagemap", "EINVAL", ITSELF),
+    ("read-proc-1-smaps", "allowed", ITSELF),
+    ("read-proc-1-syscall", "allowed", ITSELF),
+    ("read-proc-1-timers", "empty", ITSELF),
+    ("link-proc-1-cwd", "allowed", ITSELF),
+    ("link-proc-1-exe", "allowed", ITSELF),
+    ("link-proc-1-fd-0", "allowed", ITSELF),
+    ("link-proc-1-map_files", "allowed", ITSELF),
+    ("link-proc-1-ns-mnt", "allowed", ITSELF),
+    ("link-proc-1-ns-user", "allowed", ITSELF),
+    ("link-proc-1-root", "allowed", ITSELF),
+    ("list-proc-1-fd", "allowed", ITSELF),
+    ("image-append", "EACCES", OWNER),
+    ("image-reopen", "EACCES", OWNER),
+    ("image-reopen-path", "EACCES", OWNER),
+    ("etc-passwd", "EACCES", OWNER),
+    ("overlay-whiteout", "allowed", VOLUME),
+    ("overlay-rename-whiteout", "allowed", VOLUME),
+    ("setuid-mounts", "allowed", PRIVILEGES),
+];
+
+/// What rooms of Podman answer otherwise, and why that is no harm or is said in the record.
+const PODMAN: Differences = &[
+    ("open-tree-attr", "ENOSYS", UNNAMED),
+    ("fsconfig", "EINVAL", DENIED),
+    ("statmount", "ENOSYS", UNNAMED),
+    ("listmount", "ENOSYS", UNNAMED),
+    ("quotactl-fd", "ENOSYS", DENIED),
+    ("unshare-user", "allowed", PROFILE),
+    ("clone-user", "allowed", PROFILE),
+    ("clone3-time", "EPERM", DENIED),
+    ("clone3-mount", "EPERM", DENIED),
+    ("clone3-cgroup", "EPERM", DENIED),
+    ("clone3-uts", "EPERM", DENIED),
+    ("clone3-ipc", "EPERM", DENIED),
+    ("clone3-user", "allowed", PROFILE),
+    ("clone3-pid", "EPERM", DENIED),
+    ("clone3-net", "EPERM", DENIED),
+    ("clone-user-high-bits", "allowed", PROFILE),
+    ("clone-user-and-mount", "allowed", PROFILE),
+    ("setns-own-user", "EINVAL", DENIED),
+    ("setns-pid-1-mount", "EPERM", ITSELF),
+    ("setns-pid-1-net", "EPERM", ITSELF),
+    ("io-uring-setup", "ENOSYS", DENIED),
+    ("io-uring-enter", "ENOSYS", DENIED),
+    ("io-uring-register", "ENOSYS", DENIED),
+    ("name-to-handle", "EOPNOTSUPP", DENIED),
+    ("add-key", "ENOSYS", DENIED),
+    ("request-key", "ENOSYS", DENIED),
+    ("keyctl-user-keyring", "allowed", PROFILE),
+    ("keyctl-join-session", "allowed", PROFILE),
+    ("modify-ldt", "allowed", PROFILE),
+    ("adjtimex", "allowed", PROFILE),
+    ("clock-adjtime", "allowed", PROFILE),
+    ("nfsservctl", "EPERM", DENIED),
+    ("int80", "allowed", PROFILE),
+    ("ptrace-seize-1", "allowed", ITSELF),
+    ("process-vm-read-1", "EFAULT", ITSELF),
+    ("process-vm-write-1", "EFAULT", ITSELF),
+    ("pidfd-getfd-1", "allowed", ITSELF),
+    ("prlimit-1", "allowed", ITSELF),
+    ("prctl-keep-capabilities", "allowed", NONE_TO_KEEP),
+    ("personality-read-implies-exec", "ENOSYS", DENIED),
+    ("setuid-0", "EPERM", OTHERS),
+    ("setuid-other", "EPERM", OTHERS),
+    ("setgid-0", "EPERM", OTHERS),
+    ("setresuid-0", "EPERM", OTHERS),
+    ("chown-root", "EPERM", OTHERS),
+    ("chown-other", "EPERM", OTHERS),
+    ("chgrp-other", "EPERM", OTHERS),
+    ("socket-ax25", "EAFNOSUPPORT", DENIED),
+    ("socket-ipx", "EAFNOSUPPORT", DENIED),
+    ("socket-appletalk", "EAFNOSUPPORT", DENIED),
+    ("socket-x25", "EAFNOSUPPORT", DENIED),
+    ("socket-rds", "EAFNOSUPPORT", DENIED),
+    ("socket-llc", "EAFNOSUPPORT", DENIED),
+    ("socket-can", "EAFNOSUPPORT", DENIED),
+    ("socket-tipc", "EAFNOSUPPORT", DENIED),
+    ("socket-bluetooth", "EAFNOSUPPORT", DENIED),
+    ("socket-phonet", "EAFNOSUPPORT", DENIED),
+    ("socket-alg", "EAFNOSUPPORT", DENIED),
+    ("socket-nfc", "EAFNOSUPPORT", DENIED),
+    ("socket-vsock", "allowed", PROFILE),
+    ("socket-kcm", "EAFNOSUPPORT", DENIED),
+    ("socket-smc", "EAFNOSUPPORT", DENIED),
+    ("socket-mctp", "EAFNOSUPPORT", DENIED),
+    ("socket-key", "EAFNOSUPPORT", DENIED),
+    ("socket-ping", "EACCES", DENIED),
+    ("socket-sctp", "EPROTONOSUPPORT", DENIED),
+    ("socket-sctp6", "EPROTONOSUPPORT", DENIED),
+    ("socket-dccp", "ESOCKTNOSUPPORT", DENIED),
+    ("socket-udplite", "allowed", PROFILE),
+    ("socket-l2tp", "EPROTONOSUPPORT", DENIED),
+    ("socket-netlink-sock-diag", "allowed", PROFILE),
+    ("socket-netlink-xfrm", "allowed", PROFILE),
+    ("socket-netlink-audit", "EINVAL", DENIED),
+    ("socket-netlink-connector", "allowed", PROFILE),
+    ("socket-netlink-netfilter", "allowed", PROFILE),
+    ("socket-netlink-uevent", "allowed", PROFILE),
+    ("socket-netlink-generic", "allowed", PROFILE),
+    ("socket-high-bits", "allowed", PROFILE),
+    ("socketpair-rds", "EAFNOSUPPORT", DENIED),
+    ("dev-null-chmod", "EPERM", DENIED),
+    ("dev-null-touch", "allowed", DEVICES),
+    ("dev-new", "EACCES", DENIED),
+    ("tiocsti", "allowed", PROFILE),
+    ("tiocsti-high-bits", "allowed", PROFILE),
+    ("tioclinux", "ENOTTY", DENIED),
+    ("tiocsetd", "EINVAL", DENIED),
+    ("write-proc-oom-1", "allowed", ITSELF),
+    ("write-proc-mem-1", "EIO", ITSELF),
+    ("write-proc-uid-map-1", "EPERM", ITSELF),
+    ("write-proc-comm-1", "EINVAL", ITSELF),
+    ("write-proc-coredump-1", "allowed", ITSELF),
+    ("write-proc-clear-refs-1", "allowed", ITSELF),
+    ("read-proc-1-auxv", "allowed", ITSELF),
+    ("read-proc-1-environ", "allowed", ITSELF),
+    ("read-proc-1-io", "allowed", ITSELF),
+    ("read-proc-1-maps", "allowed", ITSELF),
+    ("read-proc-1-mem", "EIO", ITSELF),
+    ("read-proc-1-numa_maps", "allowed", ITSELF),
+    ("read-proc-1-pagemap", "EINVAL", ITSELF),
+    ("read-proc-1-smaps", "allowed", ITSELF),
+    ("read-proc-1-syscall", "allowed", ITSELF),
+    ("read-proc-1-timers", "empty", ITSELF),
+    ("link-proc-1-cwd", "allowed", ITSELF),
+    ("link-proc-1-exe", "allowed", ITSELF),
+    ("link-proc-1-fd-0", "allowed", ITSELF),
+    ("link-proc-1-map_files", "allowed", ITSELF),
+    ("link-proc-1-ns-mnt", "allowed", ITSELF),
+    ("link-proc-1-ns-user", "allowed", ITSELF),
+    ("link-proc-1-root", "allowed", ITSELF),
+    ("list-proc-1-fd", "allowed", ITSELF),
+    ("image-append", "EACCES", OWNER),
+    ("image-reopen", "EACCES", OWNER),
+    ("image-reopen-path", "EACCES", OWNER),
+    ("etc-passwd", "EACCES", OWNER),
+    ("overlay-whiteout", "allowed", VOLUME),
+    ("overlay-rename-whiteout", "allowed", VOLUME),
+    ("groups", "allowed", GROUPS),
+    ("setuid-mounts", "allowed", PRIVILEGES),
+];
+
+const ITSELF: &str = "pid 1 is a process of the build, not of eadem";
+const KILLED: &str = "who uses these numbers is killed";
+const NUMBERS: &str = "what is refused is refused by these numbers too";
+const UNNAMED: &str = "the daemon has no name for it; it tells of the container's own mounts";
+const OTHERS: &str = "the id is there, but it takes a power to have it";
+const NONE_TO_KEEP: &str = "there are none to keep";
+const PRIVILEGES: &str = "no new privileges can be had, whatever a file says";
+const VOLUME: &str = "a scratch directory is a volume, never a layer";
+const OWNER: &str = "the image belongs to root, so that its owner refuses before its mount does";
+const LOOPBACK: &str = "a port of the room's own loopback";
+const DEVICES: &str = "the node is the container's own";
+const DENIED: &str = "refused all the same, by the kernel itself";
+const GROUPS: &str = "the one of the build alone";
+const PROFILE: &str = "Podman's API takes no profile; its own lets this pass, and the record says so";

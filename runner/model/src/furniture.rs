@@ -1,0 +1,73 @@
+//! What a room has besides its layers and inputs, and where: the same for every engine.
+
+use crate::{EngineError, Room, RoomOutput, RoomPath, User};
+
+/// First steps of paths that a room makes itself, or that are links in many images.
+const TAKEN: [&str; 11] =
+    ["bin", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "sys", "tmp"];
+
+impl Room {
+    /// The few files of `/etc` that say who and where the build is, by name.
+    pub fn own_files(&self) -> [(&'static str, String); 5] {
+        let User { name, uid, gid, home } = &self.user;
+        let host = &self.hostname;
+        // The payload's own ids come first: they may be those of another line.
+        let passwd = format!(
+            "{name}:x:{uid}:{gid}::{home}:/bin/sh\nroot:x:0:0:root:/root:/bin/sh\n\
+             nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+        );
+        [
+            ("passwd", passwd),
+            ("group", format!("{name}:x:{gid}:\nroot:x:0:\nnogroup:x:65534:\n")),
+            ("hostname", format!("{host}\n")),
+            ("hosts", format!("127.0.0.1\tlocalhost {host}\n::1\tlocalhost ip6-localhost {host}\n")),
+            ("resolv.conf", String::new()),
+        ]
+    }
+
+    /// Refuses directories in places that no room can have.
+    ///
+    /// # Errors
+    /// Which place, always as [`EngineError::Plan`].
+    pub fn check_places(&self) -> Result<(), EngineError> {
+        let places: Vec<_> = self.inputs.iter().map(|input| &input.at).chain(&self.scratch).collect();
+        for place in &places {
+            let first = place.below_root().split('/').next().unwrap_or_default();
+            if TAKEN.contains(&first) || holds("/var/tmp", place.as_str()) {
+                return refuse(format!("a directory of its own at `{place}`"));
+            }
+        }
+        for (index, place) in places.iter().enumerate() {
+            let rest = places.iter().enumerate().filter(|(other, _)| *other != index);
+            if let Some((_, inner)) =
+                rest.into_iter().find(|(_, inner)| holds(place.as_str(), inner.as_str()))
+            {
+                return refuse(format!("`{inner}` inside `{place}`"));
+            }
+        }
+        self.outputs.iter().try_for_each(|output| self.locate(output).map(|_| ()))
+    }
+
+    /// The number of the scratch directory that holds an output, and the way from there.
+    ///
+    /// # Errors
+    /// The output is where no build can write.
+    pub fn locate<'a>(&self, output: &'a RoomOutput) -> Result<(usize, &'a str), EngineError> {
+        let inside = |scratch: &RoomPath| holds(scratch.as_str(), output.from.as_str());
+        let Some(index) = self.scratch.iter().position(inside) else {
+            let what = format!("an output from `{}`, which no build can write", output.from);
+            return Err(EngineError::Plan { what });
+        };
+        let way = &output.from.as_str()[self.scratch[index].as_str().len()..];
+        Ok((index, way.trim_start_matches('/')))
+    }
+}
+
+fn refuse<T>(what: String) -> Result<T, EngineError> {
+    Err(EngineError::Plan { what })
+}
+
+/// Whether `inner` is `outer` or lies below it.
+fn holds(outer: &str, inner: &str) -> bool {
+    inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}

@@ -1,0 +1,61 @@
+//! `--engine docker`: the real recipe in rooms of a private Docker Engine and a private Podman.
+
+use std::{fs, path::Path};
+
+use crate::support::{REPOSITORY, lane::Lane, service::Service, world::World};
+
+/// Verifies hexyl in rooms of a daemon and expects what the native engine gave.
+fn gives_the_same(start: fn(&Path) -> Service) {
+    let lane = Lane::root();
+    let native = lane.first().stdout();
+    assert!(native.starts_with("reproducible  hexyl\n  sha256:"), "{}", lane.first());
+    let world = World::new().with_recipes().with_images().with_store(lane.store());
+    // Podman wants its directory to have a short name.
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let service = start(&place.path().join("d"));
+    let mut command = world.command(["--engine", "docker", "verify", "--fresh", "hexyl"]);
+    let run = lane.run(command.env("DOCKER_HOST", service.address())).exit(0);
+    assert_eq!(run.stdout(), native, "{run}");
+    assert_eq!(service.leftovers(), [""; 0], "{run}");
+}
+
+#[test]
+fn docker_gives_the_same_tree_as_namespaces() {
+    gives_the_same(Service::docker);
+}
+
+#[test]
+fn podman_gives_the_same_tree_as_namespaces() {
+    gives_the_same(Service::podman);
+}
+
+#[test]
+fn a_daemon_that_is_not_there_is_named_with_what_to_type() {
+    let lane = Lane::root();
+    let world = World::new().with_recipes().with_images().with_store(lane.store());
+    let socket = format!("unix://{}/none", world.dir().display());
+    let mut command = world.command(["--engine", "docker", "verify", "--fresh", "hexyl"]);
+    let run = lane.run(command.env("DOCKER_HOST", &socket)).exit(11);
+    assert_eq!(run.stdout(), "inconclusive  hexyl\n", "{run}");
+    let run = run.stderr_has(&format!("no daemon of Docker or Podman answers at {socket}"));
+    drop(run.stderr_has("hint: sudo systemctl start docker"));
+}
+
+/// The two lists are written in two floors that may not know each other.
+#[test]
+fn daemons_refuse_the_calls_that_the_native_engine_refuses() {
+    let list = |file: &str, start: &str| {
+        let path = Path::new(REPOSITORY).join(file);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text = text.split_once(start).expect("the list is there").1.to_owned();
+        text.split_once("];").expect("the list ends").0.to_owned()
+    };
+    let native = list("runner/sandbox/src/filter.rs", "const REFUSED: &[i64] = &[");
+    let native = native.lines().filter_map(|line| line.split_once("SYS_").map(|(_, name)| name));
+    let mut native: Vec<String> = native.map(|name| name.trim_end_matches(',').to_lowercase()).collect();
+    let ours = list("runner/docker/src/profile.rs", "REFUSED: [&str; ");
+    let mut ours: Vec<String> = ours.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+    native.sort();
+    ours.sort();
+    assert_eq!(ours, native);
+}

@@ -1,0 +1,238 @@
+//! `eadem shell`: a build's room with somebody in it, and what a failed build left.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use rustix::process::{Signal, kill_process};
+
+use crate::support::{
+    disk,
+    lane::{Lane, turn},
+    process,
+    run::Run,
+    session::Session,
+    world::World,
+};
+
+/// `eadem shell` with some words, and a command after `--` if there are any.
+fn shell(world: &World, words: &[&str], command: &[&str]) -> Command {
+    let mut eadem = world.command([&["shell"], words].concat());
+    if !command.is_empty() {
+        eadem.arg("--").args(command);
+    }
+    eadem
+}
+
+/// Runs a script in a recipe's room.
+fn script(lane: &Lane, world: &World, words: &[&str], script: &str) -> Run {
+    lane.run(&mut shell(world, words, &["/bin/sh", "-c", script]))
+}
+
+fn a_command_runs_in_the_room_of_the_build(lane: &Lane) {
+    let world = lane.fixture("steady");
+    let look = "pwd; id -un; hostname; echo $CARGO_TARGET_DIR $TERM; ls; echo talk >&2; exit 6";
+    let run = script(lane, &world, &["steady"], look).exit(6).stderr_has("talk\n").stderr_lacks("error:");
+    let seen = "/build/src\nbuilder\neadem\n/build/target dumb\nCargo.lock\nCargo.toml\nsrc\n";
+    assert_eq!(run.stdout(), seen, "{run}");
+    drop(script(lane, &world, &["steady"], "cargo build --release --offline --locked").exit(0));
+    drop(script(lane, &world, &["steady"], "ls /build/target; kill -9 $$").exit(128 + 9));
+    drop(lane.run(&mut shell(&world, &["steady"], &["no-such-program"])).exit(127));
+    disk::expect_swept(lane.store());
+}
+
+#[test]
+fn a_command_of_root_runs_in_the_room_of_the_build() {
+    a_command_runs_in_the_room_of_the_build(Lane::root());
+}
+
+#[test]
+fn a_command_of_an_ordinary_user_runs_in_the_room_of_the_build() {
+    a_command_runs_in_the_room_of_the_build(Lane::user());
+}
+
+#[test]
+fn what_is_piped_in_goes_to_the_images_own_shell() {
+    let lane = Lane::root();
+    let world = lane.fixture("steady");
+    let _turn = turn();
+    let mut eadem = shell(&world, &["steady", "-q"], &[]);
+    eadem.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = eadem.spawn().expect("eadem starts");
+    let mut stdin = running.stdin.take().expect("is a pipe");
+    stdin.write_all(b"echo $0; echo wrong >&2; exit 3\n").expect("eadem reads");
+    drop(stdin);
+    let run = Run::new(&eadem, running.wait_with_output().expect("eadem is ours")).exit(3);
+    assert_eq!((run.stdout().as_str(), run.stderr().as_str()), ("/bin/bash\n", "wrong\n"), "{run}");
+}
+
+/// Somebody at a terminal who types `eadem shell`.
+fn at_terminal(world: &World, words: &[&str]) -> Session {
+    let mut setsid = world.program("/usr/bin/setsid");
+    let eadem = world.command([&["shell"], words].concat());
+    setsid.arg("--ctty").arg(eadem.get_program()).args(eadem.get_args()).env("TERM", "xterm-256color");
+    let mut session = Session::start(&mut setsid);
+    session.expect("builder@eadem:/build/src$ ");
+    session
+}
+
+fn a_prompt_has_a_terminal_of_its_own(lane: &Lane) {
+    let world = lane.fixture("steady");
+    let _turn = turn();
+    let mut session = at_terminal(&world, &["steady"]);
+    session.press("tty; echo $TERM; stty size; cat /proc/self/comm > /dev/tty\n");
+    for line in ["/dev/pts/0\r\n", "xterm-256color\r\n", "24 80\r\n", "cat\r\n"] {
+        session.expect(line);
+    }
+    session.press("sleep 87654\n");
+    crate::support::patience::wait_for("the job", || process::with_words("sleep 87654").pop());
+    session.press("\u{1a}");
+    session.expect("Stopped");
+    session.expect("$ ");
+    session.press("fg\n");
+    session.expect("sleep 87654\r\n");
+    session.press("\u{3}");
+    session.expect("^C");
+    session.expect("$ ");
+    session.resize(50, 132);
+    session.press("until test \"$(stty size)\" = '50 132'; do sleep 0.1; done; echo as-$((1+1))-wide\n");
+    session.expect("as-2-wide");
+    session.expect("$ ");
+    session.press("exit 4\n");
+    assert_eq!(session.status(), Some(4));
+    assert!(session.is_cooked(), "the terminal has its modes back");
+    assert_eq!(process::with_words("sleep 87654"), Vec::<u32>::new());
+    disk::expect_swept(lane.store());
+}
+
+#[test]
+fn a_prompt_of_root_has_a_terminal_of_its_own() {
+    a_prompt_has_a_terminal_of_its_own(Lane::root());
+}
+
+#[test]
+fn a_prompt_of_an_ordinary_user_has_a_terminal_of_its_own() {
+    a_prompt_has_a_terminal_of_its_own(Lane::user());
+}
+
+#[test]
+fn a_signal_to_eadem_ends_the_room_and_gives_the_terminal_back() {
+    let lane = Lane::root();
+    let world = lane.fixture("steady");
+    let _turn = turn();
+    let mut session = at_terminal(&world, &["steady"]);
+    assert!(!session.is_cooked());
+    kill_process(session.pid(), Signal::TERM).expect("eadem runs");
+    assert_eq!(session.status(), Some(130));
+    assert!(session.is_cooked(), "the terminal has its modes back");
+    disk::expect_swept(lane.store());
+}
+
+#[test]
+fn a_window_that_is_closed_ends_the_room() {
+    let lane = Lane::root();
+    let world = lane.fixture("steady");
+    let _turn = turn();
+    let mut session = at_terminal(&world, &["steady"]);
+    session.press("sleep 87653\n");
+    crate::support::patience::wait_for("the job", || process::with_words("sleep 87653").pop());
+    session.hang_up();
+    assert_eq!(session.status(), Some(130));
+    assert_eq!(process::with_words("sleep 87653"), Vec::<u32>::new());
+    disk::expect_swept(lane.store());
+}
+
+fn a_failed_build_can_be_looked_into(lane: &Lane) {
+    let world = lane.fixture("fails");
+    let run = lane.run(&mut world.command(["build", "fails"])).exit(7).one_error();
+    drop(run.stderr_has("hint: --keep-failed keeps what it left for `eadem shell fails`"));
+    drop(script(lane, &world, &["fails"], "ls -A /build/target").exit(0).stderr_lacks("left"));
+    let run = lane.run(&mut world.command(["build", "fails", "--keep-failed"])).exit(7).one_error();
+    drop(run.stderr_has("hint: eadem shell fails shows what it left"));
+    let look = "test -d /build/target/release/build && id -un && echo mine > ~/note";
+    let run = script(lane, &world, &["fails"], look).exit(0).stdout_has("builder\n");
+    drop(run.stderr_has("this is what round 1 of run "));
+    drop(script(lane, &world, &["fails"], "cat ~/note").exit(0).stdout_has("mine\n"));
+    let fresh = script(lane, &world, &["fails", "--clean"], "ls -A ~ /build/target").exit(0);
+    assert_eq!(fresh.stdout(), "/build/target:\n\n/home/builder:\n", "{fresh}");
+    // The build can go on from there, and fails in the same way.
+    let run = script(lane, &world, &["fails"], "cargo build --release --offline --locked").exit(101);
+    drop(run.stderr_has("E0308"));
+    disk::expect_swept(lane.store());
+
+    let world = world.with("crate/src/main.rs", "fn main() {}\n");
+    drop(world.eadem(["lock", "fails"]).exit(0));
+    let run = script(lane, &world, &["fails"], "ls -A ~").exit(0).stderr_has("is not shown");
+    assert_eq!(run.stdout(), "", "{run}");
+    drop(lane.run(&mut world.command(["build", "fails"])).exit(0));
+    drop(script(lane, &world, &["fails"], "true").exit(0).stderr_lacks("left"));
+    assert_eq!(disk::list(&lane.store().join("kept/fails")), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn a_failed_build_of_root_can_be_looked_into() {
+    a_failed_build_can_be_looked_into(Lane::root());
+}
+
+#[test]
+fn a_failed_build_of_an_ordinary_user_can_be_looked_into() {
+    a_failed_build_can_be_looked_into(Lane::user());
+}
+
+/// Fails in every room whose host has another name than that of the first round.
+const PARTICULAR: &str = r#"
+fn main() {
+    let host = std::fs::read_to_string("/etc/hostname").unwrap();
+    std::fs::write(format!("{}/seen", std::env::var("HOME").unwrap()), &host).unwrap();
+    if host != "eadem\n" {
+        std::process::exit(1);
+    }
+}
+"#;
+
+#[test]
+fn a_failed_second_round_is_shown_in_its_own_surroundings() {
+    let lane = Lane::root();
+    let world = lane.fixture("steady").with("crate/build.rs", PARTICULAR);
+    drop(world.eadem(["lock", "steady"]).exit(0));
+    let run = lane.run(&mut world.command(["verify", "steady", "--keep-failed"])).exit(7).one_error();
+    drop(run.stdout_has("build-failed  steady").stderr_has("in round 2"));
+    let look = "cat ~/seen; hostname; ls $CARGO_TARGET_DIR/release/build";
+    let run = script(lane, &world, &["steady"], look).exit(0).stderr_has("this is what round 2 of run ");
+    let stdout = run.stdout();
+    let lines: Vec<&str> = stdout.lines().collect();
+    assert_eq!(lines[0], lines[1], "{run}");
+    assert_ne!(lines[0], "eadem", "{run}");
+    assert!(lines[2].starts_with("steady-"), "{run}");
+    drop(lane.run(&mut shell(&world, &["steady", "--discard"], &[])).exit(0).stderr_has("is removed"));
+    drop(lane.run(&mut shell(&world, &["steady", "--discard"], &[])).exit(0).stderr_has("was never kept"));
+}
+
+#[test]
+fn a_kept_state_has_one_visitor_at_a_time() {
+    let lane = Lane::root();
+    let world = lane.fixture("fails");
+    let _turn = turn();
+    drop(world.eadem(["build", "fails", "--keep-failed"]).exit(7));
+    let mut session = at_terminal(&world, &["fails"]);
+    let run = Run::of(&mut shell(&world, &["fails"], &["true"])).exit(2).one_error();
+    drop(run.stderr_has("what a failed build of `fails` left is in use").stderr_has("shell --clean fails"));
+    drop(Run::of(&mut shell(&world, &["fails", "--clean"], &["true"])).exit(0));
+    let run = world.eadem(["build", "fails", "--keep-failed"]).exit(7);
+    drop(run.stderr_has("will not be kept: what a failed build of `fails` left is in use"));
+    session.press("exit\n");
+    assert_eq!(session.status(), Some(0));
+    drop(world.eadem(["shell", "fails", "--discard"]).exit(0));
+}
+
+#[test]
+fn a_shell_that_cannot_be_had_is_refused() {
+    let world = World::new().with_recipes().with_images();
+    drop(world.eadem(["shell", "hexil"]).exit(2).one_error().stderr_has("it has: fd, hexyl, ripgrep"));
+    let run = world.eadem(["shell", "hexyl", "--format", "json"]).exit(2).one_error();
+    drop(run.stderr_has("standard output is the program's"));
+    drop(world.eadem(["shell"]).exit(2));
+    let world = world.with("recipes/hexyl.lock", "eadem-lock: 9\n");
+    drop(world.eadem(["shell", "hexyl"]).exit(3).one_error());
+}
