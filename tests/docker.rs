@@ -2,14 +2,14 @@
 
 use std::{fs, path::Path};
 
-use crate::support::{REPOSITORY, lane::Lane, service::Service, world::World};
+use crate::support::{REPOSITORY, lane::Lane, service::Service};
 
 /// Verifies hexyl in rooms of a daemon and expects what the native engine gave.
 fn gives_the_same(start: fn(&Path) -> Service) {
     let lane = Lane::root();
     let native = lane.first().stdout();
     assert!(native.starts_with("reproducible  hexyl\n  sha256:"), "{}", lane.first());
-    let world = World::new().with_recipes().with_images().with_store(lane.store());
+    let world = lane.recipes();
     // Podman wants its directory to have a short name.
     let place = tempfile::tempdir().expect("a temporary directory");
     let service = start(&place.path().join("d"));
@@ -32,7 +32,7 @@ fn podman_gives_the_same_tree_as_namespaces() {
 #[test]
 fn a_daemon_that_is_not_there_is_named_with_what_to_type() {
     let lane = Lane::root();
-    let world = World::new().with_recipes().with_images().with_store(lane.store());
+    let world = lane.recipes();
     let socket = format!("unix://{}/none", world.dir().display());
     let mut command = world.command(["--engine", "docker", "verify", "--fresh", "hexyl"]);
     let run = lane.run(command.env("DOCKER_HOST", &socket)).exit(11);

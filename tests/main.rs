@@ -9,6 +9,7 @@ mod build;
 mod concurrency;
 mod docker;
 mod doctor;
+mod engines;
 mod escape;
 mod fetch;
 mod hostile;

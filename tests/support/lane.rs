@@ -67,6 +67,11 @@ impl Lane {
         Run::of(command)
     }
 
+    /// A copy of the repository's project that uses this store.
+    pub(crate) fn recipes(&self) -> World {
+        World::of(self.world.who()).with_recipes().with_images().with_store(self.store())
+    }
+
     /// Locks a fixture's recipe, which has the fixture's name, in a world that uses this store.
     pub(crate) fn fixture(&self, name: &str) -> World {
         let world = World::of(self.world.who()).with_fixture(name).with_images().with_store(self.store());
