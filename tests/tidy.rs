@@ -115,7 +115,7 @@ fn programs_are_started_in_one_place() {
     let allowed = [
         ("runner/sandbox/src/starter.rs", "Command::new"),
         // newuidmap and newgidmap.
-        ("runner/sandbox/src/idmap.rs", "Command::new"),
+        ("runner/sandbox/src/newuidmap.rs", "Command::new"),
         ("runner/sandbox/src/oci/runtime.rs", "Command::new"),
         ("runner/sandbox/src/payload.rs", "libc::execve"),
         // Where DOCKER_HOST says so.

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crate::cgroup::{Controller, Version};
+use crate::{cgroup::Version, controller::Controller};
 
 /// Whether a controller of the group at `dir` refused or killed something.
 ///

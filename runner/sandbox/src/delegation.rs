@@ -14,7 +14,7 @@ use std::{
 
 use rustix::process::{geteuid, getppid};
 
-use crate::cgroup::Controller;
+use crate::controller::Controller;
 
 /// The group that eadem itself steps down into, so that rooms can have groups beside it.
 pub(crate) const OWN: &str = "eadem.self";

@@ -11,7 +11,8 @@ use eadem_model::{Limit, Limits, Means};
 use rustix::process::Pid;
 
 use crate::{
-    cgroup::{Controller, Place, Version, places},
+    cgroup::{Place, Version, places},
+    controller::Controller,
     counter,
     directory::Directory,
     quota,

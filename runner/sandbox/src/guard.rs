@@ -15,7 +15,7 @@ use rustix::process::Pid;
 
 use crate::{
     census::Census,
-    cgroup::Controller,
+    controller::Controller,
     directory::Directory,
     disk::Disk,
     failure::{Attempt, Failure},

@@ -2,7 +2,7 @@
 
 use eadem_model::{Applied, Isolation, Limit, Limits, Means};
 
-use crate::{cgroup::Controller, group::Groups, launch::Launch};
+use crate::{controller::Controller, group::Groups, launch::Launch};
 
 /// All limits, in one order.
 const ALL: [Limit; 8] = [

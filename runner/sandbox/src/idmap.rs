@@ -1,15 +1,12 @@
 //! Gives the ids of a room their ids on the host.
 
-use std::{
-    fs, io,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{fs, io};
 
 use rustix::process::{Pid, geteuid};
 
 use crate::{
-    failure::{Attempt, Blame, Failure},
+    failure::{Attempt, Failure},
+    newuidmap,
     range::{N_IDS, Range},
 };
 
@@ -44,10 +41,10 @@ impl IdMap {
             write(pid, "uid_map", &text(&self.users))?;
             return write(pid, "gid_map", &text(&self.groups));
         }
-        let programs = programs().ok_or(io::ErrorKind::NotFound);
+        let programs = newuidmap::programs().ok_or(io::ErrorKind::NotFound);
         let [users, groups] = programs.machine("finding newuidmap and newgidmap")?;
-        run(users, pid, &self.users)?;
-        run(groups, pid, &self.groups)
+        newuidmap::run(users, pid, self.users.as_flattened())?;
+        newuidmap::run(groups, pid, self.groups.as_flattened())
     }
 }
 
@@ -67,32 +64,6 @@ fn text(lines: &[Line]) -> String {
 fn write(pid: Pid, name: &str, text: &str) -> Result<(), Failure> {
     let path = format!("/proc/{}/{name}", pid.as_raw_nonzero());
     fs::write(&path, text).machine(&format!("writing {name} of the room"))
-}
-
-/// Where systems keep programs that may do what their callers may not.
-const PLACES: [[&str; 2]; 3] = [
-    ["/usr/bin/newuidmap", "/usr/bin/newgidmap"],
-    ["/bin/newuidmap", "/bin/newgidmap"],
-    ["/run/wrappers/bin/newuidmap", "/run/wrappers/bin/newgidmap"],
-];
-
-/// The programs that map what `/etc/subuid` and `/etc/subgid` allow.
-pub(crate) fn programs() -> Option<[&'static str; 2]> {
-    PLACES.into_iter().find(|pair| pair.iter().all(|path| Path::new(path).exists()))
-}
-
-/// The only programs of the host that this floor starts; they get numbers and nothing else.
-fn run(program: &str, pid: Pid, lines: &[Line]) -> Result<(), Failure> {
-    let mut command = Command::new(program);
-    command.arg(pid.as_raw_nonzero().to_string());
-    command.args(lines.iter().flatten().map(u32::to_string));
-    command.env_clear().current_dir("/").stdin(Stdio::null());
-    let output = command.output().machine(&format!("starting {program}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(Failure { step: format!("{program} ({said})"), errno: libc::EPERM, blame: Blame::Machine })
 }
 
 #[cfg(test)]

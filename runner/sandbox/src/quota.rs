@@ -4,7 +4,7 @@ use std::{fs, io, path::Path};
 
 use eadem_model::Limits;
 
-use crate::cgroup::{Controller, Version};
+use crate::{cgroup::Version, controller::Controller};
 
 /// The time over which the processor's share is counted, in microseconds: the kernel's own.
 const PERIOD: u64 = 100_000;

@@ -10,7 +10,7 @@ use eadem_model::EngineError;
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
-use crate::{identity, idmap};
+use crate::{identity, newuidmap};
 
 /// So many ids of a room have an id of the host.
 pub(crate) const N_IDS: u32 = 65_536;
@@ -40,7 +40,7 @@ impl Range {
         };
         let (users, groups) = (find(Path::new(SUBUID), "uid_map"), find(Path::new(SUBGID), "gid_map"));
         let (Some(users), Some(groups)) = (users, groups) else { return Err(none()) };
-        if !gives_ids_away() && idmap::programs().is_none() {
+        if !gives_ids_away() && newuidmap::programs().is_none() {
             return Err(forbidden("finding newuidmap and newgidmap", "they are not installed", INSTALL));
         }
         Ok(Self { users, groups })

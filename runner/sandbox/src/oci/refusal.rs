@@ -2,16 +2,14 @@
 
 use eadem_model::EngineError;
 
-use super::runtime::DIRS;
-
-/// A runtime that is nowhere.
-pub(crate) fn not_installed(name: &str) -> EngineError {
+/// A runtime that is in none of the directories that were searched.
+pub(crate) fn not_installed(name: &str, dirs: &[&str]) -> EngineError {
     let (what, remedy) = if name.starts_with('/') {
         ("is no file".to_owned(), None)
     } else if name.contains('/') {
         ("is neither a program's name nor an absolute path".to_owned(), None)
     } else {
-        (format!("is in none of {}", DIRS.join(", ")), Some(install(name)))
+        (format!("is in none of {}", dirs.join(", ")), Some(install(name)))
     };
     EngineError::Daemon { daemon: format!("the OCI runtime `{name}`"), what, remedy }
 }

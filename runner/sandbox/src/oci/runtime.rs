@@ -12,8 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::refusal::not_installed;
 
 /// Where a runtime is looked for by its name, in this order.
-pub(crate) const DIRS: [&str; 6] =
-    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+const DIRS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// What a launch says of the runtime.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +35,7 @@ pub(crate) fn find(name: &str) -> Result<PathBuf, EngineError> {
     } else {
         DIRS.iter().map(|dir| Path::new(dir).join(name)).collect()
     };
-    places.into_iter().find(|place| place.is_file()).ok_or_else(|| not_installed(name))
+    places.into_iter().find(|place| place.is_file()).ok_or_else(|| not_installed(name, &DIRS))
 }
 
 /// What the runtime says of its version, on one line.
