@@ -57,6 +57,7 @@ fn measure(words: &[String]) -> ExitCode {
     let others = Others::new(&kept.place.join("unpacked/libraries"));
     let mut contestants = contestants(&kept, &plain, &others);
     contestants.retain(|one| words.is_empty() || words.iter().any(|word| word == one.name));
+    say_absent(words, &contestants);
     say_load();
     contestants.iter_mut().for_each(|one| (one.start)());
     for _ in 0..TURNS {
@@ -157,7 +158,14 @@ fn say_load() {
     println!("load average: {}", fs::read_to_string("/proc/loadavg").expect("readable").trim());
 }
 
-/// A contestant that is not there is named, and left out.
+/// Names those that were asked for by words and are not there.
+fn say_absent(words: &[String], contestants: &[Contestant<'_>]) {
+    for word in words.iter().filter(|word| !contestants.iter().any(|one| one.name == word.as_str())) {
+        println!("{word} is not measured: no contestant of that name can start");
+    }
+}
+
+/// A contestant that is not there is named, and not measured.
 fn answers(name: &str, command: &mut Command) -> bool {
     let result = command.output();
     let why = match result {
@@ -165,6 +173,6 @@ fn answers(name: &str, command: &mut Command) -> bool {
         Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
         Err(error) => error.to_string(),
     };
-    println!("{name} is left out: {why}");
+    println!("{name} is not measured: {why}");
     false
 }
