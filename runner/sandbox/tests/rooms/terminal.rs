@@ -8,8 +8,11 @@ use std::{
     process::{Command, ExitCode, Output, Stdio},
 };
 
-use eadem_model::{Cancel, Ending, Engine, Round, Terminal, Users, Watch};
-use rustix::process::Signal;
+use eadem_model::{Cancel, Ending, Round, Terminal, Users, Watch};
+use rustix::{
+    process::Signal,
+    termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr},
+};
 
 use crate::support::{
     harness::{Test, tests},
@@ -26,6 +29,8 @@ pub(crate) const TESTS: &[Test] = tests![
     a_terminal_is_given_back_after_every_end,
     a_closed_terminal_ends_the_room,
     a_killed_eadem_at_a_terminal_leaves_no_process,
+    a_killed_eadem_leaves_the_terminal_as_it_was,
+    modes_that_somebody_else_gave_the_terminal_stay,
     without_a_terminal_streams_stay_apart,
     a_reader_that_goes_away_ends_the_writer,
     much_is_carried_both_ways_without_loss,
@@ -33,7 +38,7 @@ pub(crate) const TESTS: &[Test] = tests![
     a_program_that_is_missing_is_told_at_the_terminal,
     a_room_that_cannot_be_made_says_so,
     what_a_failed_build_left_is_kept_and_shown,
-    a_build_that_ends_well_keeps_nothing,
+    what_a_build_left_that_ends_well_is_kept_for_who_judges_it,
     a_kept_state_that_cannot_be_read_can_be_entered_and_removed,
     what_a_room_of_many_users_left_is_kept_too,
 ];
@@ -211,6 +216,31 @@ fn a_killed_eadem_at_a_terminal_leaves_no_process(world: &World) {
     assert_eq!(mounts(&world.rooms_dir()), 0);
 }
 
+fn a_killed_eadem_leaves_the_terminal_as_it_was(world: &World) {
+    let mut session = at_shell(world);
+    assert!(!session.is_cooked());
+    signal(session.pid().as_raw_pid(), Signal::KILL);
+    assert_eq!(session.status(), None);
+    soon("the terminal has its modes back", || session.is_cooked());
+    soon("the room is removed", || world.leftovers().is_empty());
+}
+
+/// Shells set modes as soon as what they started is dead, and that may be sooner.
+fn modes_that_somebody_else_gave_the_terminal_stay(world: &World) {
+    let mut session = at_shell(world);
+    let keepers = keepers_below(session.pid().as_raw_pid().cast_unsigned());
+    signal(keepers[0], Signal::STOP);
+    signal(session.pid().as_raw_pid(), Signal::KILL);
+    assert_eq!(session.status(), None);
+    let mut modes = tcgetattr(&session.terminal).expect("is a terminal");
+    modes.local_modes |= LocalModes::ECHO;
+    tcsetattr(&session.terminal, OptionalActions::Now, &modes).expect("takes modes");
+    signal(keepers[0], Signal::CONT);
+    soon("the keeper is dead", || !Path::new(&format!("/proc/{}", keepers[0])).exists());
+    let left = tcgetattr(&session.terminal).expect("is a terminal").local_modes;
+    assert_eq!(left, modes.local_modes);
+}
+
 fn without_a_terminal_streams_stay_apart(world: &World) {
     let script = "tty; head -c 3; echo; echo wrong >&2; cat /dev/stdin; echo again > /dev/stderr; exit 5";
     let output = piped(world, None, b"onetwo\n", script);
@@ -302,12 +332,13 @@ fn what_a_failed_build_left_is_kept_and_shown(world: &World) {
     assert!(!kept.exists());
 }
 
-fn a_build_that_ends_well_keeps_nothing(world: &World) {
+fn what_a_build_left_that_ends_well_is_kept_for_who_judges_it(world: &World) {
     let kept = world.place.join("kept-well");
     assert_eq!(build(world, "echo x > x; exit 3", &kept), Ending::Failed(3));
     assert!(kept.join("0/x").exists());
-    assert_eq!(build(world, "echo x > x", &kept), Ending::Success);
-    assert!(!kept.exists());
+    assert_eq!(build(world, "echo y > y", &kept), Ending::Success);
+    assert!(kept.join("0/y").exists() && !kept.join("0/x").exists());
+    terminal(world).discard(&kept).expect("is removed");
 }
 
 fn a_kept_state_that_cannot_be_read_can_be_entered_and_removed(world: &World) {
