@@ -53,8 +53,24 @@ fn main() {
     let recipe = format!("{recipe}env: {{TEXT: \"x=y:z,\\n\\\\ ü\"}}\n");
     let world = world.with("recipes/steady.yaml", recipe).with("crate/build.rs", BUILD);
     drop(world.eadem(["lock", "steady"]).exit(0));
-    drop(lane.run(&mut world.command(["build", "steady", "-o", "out"])).exit(0));
+    let run = lane.run(&mut world.command(["build", "steady", "-o", "out"])).exit(0);
+    let run = run.stdout_has("  a:b,c\\nd\\e ä");
+    assert_eq!(run.stdout().lines().count(), 1, "{run}");
     assert_eq!(world.read("out/a:b,c\nd\\e ä"), "x=y:z,\n\\ ü");
+}
+
+#[test]
+fn an_odd_name_does_not_break_what_is_said_of_it() {
+    let world = World::new().with_fixture("steady");
+    let store = world.dir().join("a\nb\u{1b}[2J");
+    fs::create_dir(&store).expect("the world is ours");
+    fs::write(store.join("file"), "").expect("the world is ours");
+    let world = world.with_store(&store);
+    let run = world.eadem(["ls"]).exit(2).one_error().stderr_has("/a\\nb\\u{1b}[2J is no store of eadem");
+    assert_eq!(run.stderr().lines().count(), 2, "{run}");
+    drop(world.eadem(["ls", "--format", "a\nb"]).exit(2).one_error().stderr_has("'a\\nb'"));
+    let world = World::new().with_fixture("steady").with_images();
+    drop(world.eadem(["build", "a\nb"]).exit(2).one_error().stderr_has("`a\\nb`"));
 }
 
 #[test]

@@ -16,9 +16,12 @@ use crate::support::{
     world::World,
 };
 
+const NATIVE: &str = "native";
+const RUNC: &str = "oci:runc";
+
 /// `eadem shell` with some words, and a command after `--` if there are any.
-fn shell(world: &World, words: &[&str], command: &[&str]) -> Command {
-    let mut eadem = world.command([&["shell"], words].concat());
+fn shell(world: &World, engine: &str, words: &[&str], command: &[&str]) -> Command {
+    let mut eadem = world.command([&["shell", "--engine", engine], words].concat());
     if !command.is_empty() {
         eadem.arg("--").args(command);
     }
@@ -26,30 +29,39 @@ fn shell(world: &World, words: &[&str], command: &[&str]) -> Command {
 }
 
 /// Runs a script in a recipe's room.
-fn script(lane: &Lane, world: &World, words: &[&str], script: &str) -> Run {
-    lane.run(&mut shell(world, words, &["/bin/sh", "-c", script]))
+fn script(lane: &Lane, world: &World, engine: &str, words: &[&str], script: &str) -> Run {
+    lane.run(&mut shell(world, engine, words, &["/bin/sh", "-c", script]))
 }
 
-fn a_command_runs_in_the_room_of_the_build(lane: &Lane) {
+fn a_command_runs_in_the_room_of_the_build(lane: &Lane, engine: &str) {
     let world = lane.fixture("steady");
     let look = "pwd; id -un; hostname; echo $CARGO_TARGET_DIR $TERM; ls; echo talk >&2; exit 6";
-    let run = script(lane, &world, &["steady"], look).exit(6).stderr_has("talk\n").stderr_lacks("error:");
+    let run =
+        script(lane, &world, engine, &["steady"], look).exit(6).stderr_has("talk\n").stderr_lacks("error:");
     let seen = "/build/src\nbuilder\neadem\n/build/target dumb\nCargo.lock\nCargo.toml\nsrc\n";
     assert_eq!(run.stdout(), seen, "{run}");
-    drop(script(lane, &world, &["steady"], "cargo build --release --offline --locked").exit(0));
-    drop(script(lane, &world, &["steady"], "ls /build/target; kill -9 $$").exit(128 + 9));
-    drop(lane.run(&mut shell(&world, &["steady"], &["no-such-program"])).exit(127));
+    drop(script(lane, &world, engine, &["steady"], "cargo build --release --offline --locked").exit(0));
+    // Pid 1 cannot kill itself.
+    let status = if engine == NATIVE { 128 + 9 } else { 0 };
+    drop(script(lane, &world, engine, &["steady"], "ls /build/target; kill -9 $$").exit(status));
+    drop(lane.run(&mut shell(&world, engine, &["steady"], &["no-such-program"])).exit(127));
     disk::expect_swept(lane.store());
 }
 
 #[test]
 fn a_command_of_root_runs_in_the_room_of_the_build() {
-    a_command_runs_in_the_room_of_the_build(Lane::root());
+    a_command_runs_in_the_room_of_the_build(Lane::root(), NATIVE);
 }
 
 #[test]
 fn a_command_of_an_ordinary_user_runs_in_the_room_of_the_build() {
-    a_command_runs_in_the_room_of_the_build(Lane::user());
+    a_command_runs_in_the_room_of_the_build(Lane::user(), NATIVE);
+}
+
+#[test]
+fn a_command_runs_in_the_room_that_runc_makes() {
+    a_command_runs_in_the_room_of_the_build(Lane::root(), RUNC);
+    a_command_runs_in_the_room_of_the_build(Lane::user(), RUNC);
 }
 
 #[test]
@@ -57,7 +69,7 @@ fn what_is_piped_in_goes_to_the_images_own_shell() {
     let lane = Lane::root();
     let world = lane.fixture("steady");
     let _turn = turn();
-    let mut eadem = shell(&world, &["steady", "-q"], &[]);
+    let mut eadem = shell(&world, NATIVE, &["steady", "-q"], &[]);
     eadem.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = eadem.spawn().expect("eadem starts");
     let mut stdin = running.stdin.take().expect("is a pipe");
@@ -68,19 +80,19 @@ fn what_is_piped_in_goes_to_the_images_own_shell() {
 }
 
 /// Somebody at a terminal who types `eadem shell`.
-fn at_terminal(world: &World, words: &[&str]) -> Session {
+fn at_terminal(world: &World, engine: &str, words: &[&str]) -> Session {
     let mut setsid = world.program("/usr/bin/setsid");
-    let eadem = world.command([&["shell"], words].concat());
+    let eadem = shell(world, engine, words, &[]);
     setsid.arg("--ctty").arg(eadem.get_program()).args(eadem.get_args()).env("TERM", "xterm-256color");
     let mut session = Session::start(&mut setsid);
     session.expect("builder@eadem:/build/src$ ");
     session
 }
 
-fn a_prompt_has_a_terminal_of_its_own(lane: &Lane) {
+fn a_prompt_has_a_terminal_of_its_own(lane: &Lane, engine: &str) {
     let world = lane.fixture("steady");
     let _turn = turn();
-    let mut session = at_terminal(&world, &["steady"]);
+    let mut session = at_terminal(&world, engine, &["steady"]);
     session.press("tty; echo $TERM; stty size; cat /proc/self/comm > /dev/tty\n");
     for line in ["/dev/pts/0\r\n", "xterm-256color\r\n", "24 80\r\n", "cat\r\n"] {
         session.expect(line);
@@ -108,12 +120,18 @@ fn a_prompt_has_a_terminal_of_its_own(lane: &Lane) {
 
 #[test]
 fn a_prompt_of_root_has_a_terminal_of_its_own() {
-    a_prompt_has_a_terminal_of_its_own(Lane::root());
+    a_prompt_has_a_terminal_of_its_own(Lane::root(), NATIVE);
 }
 
 #[test]
 fn a_prompt_of_an_ordinary_user_has_a_terminal_of_its_own() {
-    a_prompt_has_a_terminal_of_its_own(Lane::user());
+    a_prompt_has_a_terminal_of_its_own(Lane::user(), NATIVE);
+}
+
+#[test]
+fn a_prompt_in_the_room_that_runc_makes_has_a_terminal_of_its_own() {
+    a_prompt_has_a_terminal_of_its_own(Lane::root(), RUNC);
+    a_prompt_has_a_terminal_of_its_own(Lane::user(), RUNC);
 }
 
 #[test]
@@ -121,7 +139,7 @@ fn a_signal_to_eadem_ends_the_room_and_gives_the_terminal_back() {
     let lane = Lane::root();
     let world = lane.fixture("steady");
     let _turn = turn();
-    let mut session = at_terminal(&world, &["steady"]);
+    let mut session = at_terminal(&world, NATIVE, &["steady"]);
     assert!(!session.is_cooked());
     kill_process(session.pid(), Signal::TERM).expect("eadem runs");
     assert_eq!(session.status(), Some(130));
@@ -134,7 +152,7 @@ fn a_window_that_is_closed_ends_the_room() {
     let lane = Lane::root();
     let world = lane.fixture("steady");
     let _turn = turn();
-    let mut session = at_terminal(&world, &["steady"]);
+    let mut session = at_terminal(&world, NATIVE, &["steady"]);
     session.press("sleep 87653\n");
     crate::support::patience::wait_for("the job", || process::with_words("sleep 87653").pop());
     session.hang_up();
@@ -143,41 +161,90 @@ fn a_window_that_is_closed_ends_the_room() {
     disk::expect_swept(lane.store());
 }
 
-fn a_failed_build_can_be_looked_into(lane: &Lane) {
+fn a_failed_build_can_be_looked_into(lane: &Lane, engine: &str) {
     let world = lane.fixture("fails");
-    let run = lane.run(&mut world.command(["build", "fails"])).exit(7).one_error();
+    let run = lane.run(&mut world.command(["build", "fails", "--engine", engine])).exit(7).one_error();
     drop(run.stderr_has("hint: --keep-failed keeps what it left for `eadem shell fails`"));
-    drop(script(lane, &world, &["fails"], "ls -A /build/target").exit(0).stderr_lacks("left"));
-    let run = lane.run(&mut world.command(["build", "fails", "--keep-failed"])).exit(7).one_error();
+    drop(script(lane, &world, engine, &["fails"], "ls -A /build/target").exit(0).stderr_lacks("left"));
+    let run = lane
+        .run(&mut world.command(["build", "fails", "--keep-failed", "--engine", engine]))
+        .exit(7)
+        .one_error();
     drop(run.stderr_has("hint: eadem shell fails shows what it left"));
     let look = "test -d /build/target/release/build && id -un && echo mine > ~/note";
-    let run = script(lane, &world, &["fails"], look).exit(0).stdout_has("builder\n");
+    let run = script(lane, &world, engine, &["fails"], look).exit(0).stdout_has("builder\n");
     drop(run.stderr_has("this is what round 1 of run "));
-    drop(script(lane, &world, &["fails"], "cat ~/note").exit(0).stdout_has("mine\n"));
-    let fresh = script(lane, &world, &["fails", "--clean"], "ls -A ~ /build/target").exit(0);
+    drop(script(lane, &world, engine, &["fails"], "cat ~/note").exit(0).stdout_has("mine\n"));
+    let fresh = script(lane, &world, engine, &["fails", "--clean"], "ls -A ~ /build/target").exit(0);
     assert_eq!(fresh.stdout(), "/build/target:\n\n/home/builder:\n", "{fresh}");
     // The build can go on from there, and fails in the same way.
-    let run = script(lane, &world, &["fails"], "cargo build --release --offline --locked").exit(101);
+    let run = script(lane, &world, engine, &["fails"], "cargo build --release --offline --locked").exit(101);
     drop(run.stderr_has("E0308"));
     disk::expect_swept(lane.store());
 
     let world = world.with("crate/src/main.rs", "fn main() {}\n");
     drop(world.eadem(["lock", "fails"]).exit(0));
-    let run = script(lane, &world, &["fails"], "ls -A ~").exit(0).stderr_has("is not shown");
+    let run = script(lane, &world, engine, &["fails"], "ls -A ~").exit(0).stderr_has("is not shown");
     assert_eq!(run.stdout(), "", "{run}");
-    drop(lane.run(&mut world.command(["build", "fails"])).exit(0));
-    drop(script(lane, &world, &["fails"], "true").exit(0).stderr_lacks("left"));
+    drop(lane.run(&mut world.command(["build", "fails", "--engine", engine])).exit(0));
+    drop(script(lane, &world, engine, &["fails"], "true").exit(0).stderr_lacks("left"));
     assert_eq!(disk::list(&lane.store().join("kept/fails")), Vec::<std::path::PathBuf>::new());
 }
 
 #[test]
 fn a_failed_build_of_root_can_be_looked_into() {
-    a_failed_build_can_be_looked_into(Lane::root());
+    a_failed_build_can_be_looked_into(Lane::root(), NATIVE);
 }
 
 #[test]
 fn a_failed_build_of_an_ordinary_user_can_be_looked_into() {
-    a_failed_build_can_be_looked_into(Lane::user());
+    a_failed_build_can_be_looked_into(Lane::user(), NATIVE);
+}
+
+#[test]
+fn a_failed_build_of_runc_can_be_looked_into() {
+    a_failed_build_can_be_looked_into(Lane::root(), RUNC);
+    a_failed_build_can_be_looked_into(Lane::user(), RUNC);
+}
+
+/// Leaves a link in the place of its output, which is no output.
+const LEADS_OUT: &str = r#"
+fn main() {
+    let release = std::env::var("CARGO_TARGET_DIR").unwrap() + "/release";
+    std::os::unix::fs::symlink("/etc/hostname", release + "/out").unwrap();
+}
+"#;
+
+#[test]
+fn a_build_whose_output_leads_out_can_be_looked_into() {
+    let lane = Lane::root();
+    let world = lane.fixture("steady").with("crate/build.rs", LEADS_OUT);
+    let recipe = world.read("recipes/steady.yaml").replace("[bin/steady]", "[out]");
+    let world = world.with("recipes/steady.yaml", recipe);
+    drop(world.eadem(["lock", "steady"]).exit(0));
+    let run = lane.run(&mut world.command(["build", "steady"])).exit(7).one_error();
+    drop(run.stderr_has("left no `out`").stderr_has("hint: --keep-failed keeps what it left"));
+    let run = lane.run(&mut world.command(["build", "steady", "--keep-failed"])).exit(7).one_error();
+    drop(run.stderr_has("left no `out`").stderr_has("hint: eadem shell steady shows what it left"));
+    let look = "test -L /build/target/release/out && cat /build/target/release/out";
+    let run = script(lane, &world, NATIVE, &["steady"], look).exit(0).stdout_has("eadem\n");
+    drop(run.stderr_has("this is what round 1 of run "));
+    drop(lane.run(&mut shell(&world, NATIVE, &["steady", "--discard"], &[])).exit(0));
+    disk::expect_swept(lane.store());
+}
+
+#[test]
+fn a_weak_room_cannot_be_entered_nor_its_state_be_kept() {
+    let lane = Lane::root();
+    let world = lane.fixture("fails");
+    let run = lane.run(&mut shell(&world, NATIVE, &["fails", "--isolation", "weak"], &["true"])).exit(2);
+    drop(
+        run.one_error().stderr_has("hint: rooms of the engines native and oci:RUNTIME can be entered, weak"),
+    );
+    let words = ["build", "fails", "--isolation", "weak", "--keep-failed"];
+    let run = lane.run(&mut world.command(words)).exit(7).one_error();
+    drop(run.stderr_has("the state of this build will not be kept").stderr_lacks("shows what it left"));
+    disk::expect_swept(lane.store());
 }
 
 /// Fails in every room whose host has another name than that of the first round.
@@ -199,14 +266,21 @@ fn a_failed_second_round_is_shown_in_its_own_surroundings() {
     let run = lane.run(&mut world.command(["verify", "steady", "--keep-failed"])).exit(7).one_error();
     drop(run.stdout_has("build-failed  steady").stderr_has("in round 2"));
     let look = "cat ~/seen; hostname; ls $CARGO_TARGET_DIR/release/build";
-    let run = script(lane, &world, &["steady"], look).exit(0).stderr_has("this is what round 2 of run ");
+    let run =
+        script(lane, &world, NATIVE, &["steady"], look).exit(0).stderr_has("this is what round 2 of run ");
     let stdout = run.stdout();
     let lines: Vec<&str> = stdout.lines().collect();
     assert_eq!(lines[0], lines[1], "{run}");
     assert_ne!(lines[0], "eadem", "{run}");
     assert!(lines[2].starts_with("steady-"), "{run}");
-    drop(lane.run(&mut shell(&world, &["steady", "--discard"], &[])).exit(0).stderr_has("is removed"));
-    drop(lane.run(&mut shell(&world, &["steady", "--discard"], &[])).exit(0).stderr_has("was never kept"));
+    drop(
+        lane.run(&mut shell(&world, NATIVE, &["steady", "--discard"], &[])).exit(0).stderr_has("is removed"),
+    );
+    drop(
+        lane.run(&mut shell(&world, NATIVE, &["steady", "--discard"], &[]))
+            .exit(0)
+            .stderr_has("was never kept"),
+    );
 }
 
 #[test]
@@ -215,10 +289,10 @@ fn a_kept_state_has_one_visitor_at_a_time() {
     let world = lane.fixture("fails");
     let _turn = turn();
     drop(world.eadem(["build", "fails", "--keep-failed"]).exit(7));
-    let mut session = at_terminal(&world, &["fails"]);
-    let run = Run::of(&mut shell(&world, &["fails"], &["true"])).exit(2).one_error();
+    let mut session = at_terminal(&world, NATIVE, &["fails"]);
+    let run = Run::of(&mut shell(&world, NATIVE, &["fails"], &["true"])).exit(2).one_error();
     drop(run.stderr_has("what a failed build of `fails` left is in use").stderr_has("shell --clean fails"));
-    drop(Run::of(&mut shell(&world, &["fails", "--clean"], &["true"])).exit(0));
+    drop(Run::of(&mut shell(&world, NATIVE, &["fails", "--clean"], &["true"])).exit(0));
     let run = world.eadem(["build", "fails", "--keep-failed"]).exit(7);
     drop(run.stderr_has("will not be kept: what a failed build of `fails` left is in use"));
     session.press("exit\n");

@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, str::FromStr};
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum, error::ContextValue};
+
+use crate::paint::line;
 
 /// Builds a recipe twice in sealed rooms and says whether the bytes are the same
 #[derive(Debug, Parser)]
@@ -18,6 +20,25 @@ pub(crate) struct Args {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Args {
+    /// Reads the words that the program was started with; says what is wrong with them, and ends it.
+    pub(crate) fn read() -> Self {
+        Self::try_parse().unwrap_or_else(|error| escaped(error).exit())
+    }
+}
+
+/// Words may hold anything, and are quoted.
+fn escaped(mut error: clap::Error) -> clap::Error {
+    let texts = error.context().filter_map(|(kind, value)| match value {
+        ContextValue::String(text) => Some((kind, ContextValue::String(line(text)))),
+        _ => None,
+    });
+    for (kind, value) in texts.collect::<Vec<_>>() {
+        error.insert(kind, value);
+    }
+    error
 }
 
 /// Options that every command takes.

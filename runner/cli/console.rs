@@ -101,14 +101,14 @@ impl Console {
     /// Says something that stops nothing.
     pub(crate) fn warn(&self, message: &str) {
         if !self.talk.quiet {
-            self.say(&format!("{} {}", self.paint("33;1", "warning:"), paint::plain(message)));
+            self.say(&format!("{} {}", self.paint("33;1", "warning:"), paint::line(message)));
         }
     }
 
     /// Says what a quiet user does not want to hear.
     pub(crate) fn talk(&self, line: &str) {
         if !self.talk.quiet && !self.is_json() {
-            self.say(line);
+            self.say(&paint::line(line));
         }
     }
 
@@ -124,8 +124,18 @@ impl Console {
         }
     }
 
-    /// Prints a line of results; a reader that has gone away ends nothing.
+    /// Prints a line of results, whatever is in it.
     pub(crate) fn print(&self, line: &str) {
+        self.put(&paint::line(line));
+    }
+
+    /// Prints a line of results that begins with a word in colour.
+    pub(crate) fn print_judged(&self, code: &str, word: &str, rest: &str) {
+        self.put(&format!("{}  {}", self.paint(code, word), paint::line(rest)));
+    }
+
+    /// A reader that has gone away ends nothing.
+    fn put(&self, line: &str) {
         let print = || {
             let written = writeln!(io::stdout().lock(), "{line}");
             if written.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe) {
@@ -158,7 +168,7 @@ impl Console {
 
     /// Prints a value as one line of JSON.
     pub(crate) fn json(&self, value: &impl serde::Serialize) {
-        self.print(&serde_json::to_string(value).expect("what is printed has only text keys"));
+        self.put(&serde_json::to_string(value).expect("what is printed has only text keys"));
     }
 
     /// Says why a command failed, and gives its status.
@@ -180,7 +190,7 @@ impl Console {
     }
 
     /// Colours a word if that is wanted.
-    pub(crate) fn paint(&self, code: &str, word: &str) -> String {
+    fn paint(&self, code: &str, word: &str) -> String {
         if self.colour { format!("\u{1b}[{code}m{word}\u{1b}[0m") } else { word.to_owned() }
     }
 
@@ -198,7 +208,7 @@ fn bar(phase: Phase, subject: &str, total: u64) -> ProgressBar {
     let style = ProgressStyle::with_template(&template).expect("the templates are valid");
     let bar = if total == 0 { ProgressBar::no_length() } else { ProgressBar::new(total) };
     bar.set_style(style.progress_chars("=> "));
-    bar.set_prefix(format!("{} {subject}", doing(phase)));
+    bar.set_prefix(paint::line(&format!("{} {subject}", doing(phase))));
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }

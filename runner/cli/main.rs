@@ -17,15 +17,13 @@ mod wiring;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::{args::Args, console::Console, exit::Exit};
 
 fn main() -> ExitCode {
     if let Some(exit) = wiring::room_launcher() {
         return exit;
     }
-    let args = Args::parse();
+    let args = Args::read();
     let console = Console::new(&args.talk());
     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| commands::run(&args, &console)));
     let exit = match done {

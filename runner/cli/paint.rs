@@ -15,6 +15,24 @@ pub(crate) fn plain(line: &str) -> String {
     out
 }
 
+/// A text with the names of others in it, as one line that says what it holds: what would break the line,
+/// drive the terminal or turn the writing round is escaped.
+pub(crate) fn line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if c.is_control() || is_turn(c) => out.extend(c.escape_default()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Separators of lines, and marks of direction, beyond the control characters.
+fn is_turn(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Passes over one escape sequence: CSI to its final letter, OSC to its end, else one character.
 fn skip_sequence(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     match rest.next() {
@@ -43,6 +61,13 @@ mod tests {
         assert_eq!(plain("\u{1b}[31mred\u{1b}[0m\u{7}"), "red");
         assert_eq!(plain("\u{1b}]0;title\u{7}text\r"), "text");
         assert_eq!(plain("a\tb"), "a b");
+    }
+
+    #[test]
+    fn a_name_stays_on_its_line() {
+        assert_eq!(line("a\nb\tc\u{1b}[2Jd"), "a\\nb\\tc\\u{1b}[2Jd");
+        assert_eq!(line("x\u{202e}fdp.\u{2028}"), "x\\u{202e}fdp.\\u{2028}");
+        assert_eq!(line("ä \\ 'ü' \u{1f980}"), "ä \\ 'ü' \u{1f980}");
     }
 
     #[test]

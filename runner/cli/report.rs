@@ -10,8 +10,12 @@ use eadem_image::{Blame, ImageError};
 use eadem_model::{AtError, Ending, EngineError, FetchError, document::DocumentError};
 use eadem_source::SourceError;
 use eadem_store::StoreError;
+use os_display::Quotable;
 
-use crate::{exit::Exit, paint};
+use crate::{
+    exit::Exit,
+    paint::{line, plain},
+};
 
 /// What failed, on what, why, and what to type next.
 #[derive(Debug)]
@@ -89,19 +93,14 @@ impl Report {
 
     /// The whole text, as it goes to standard error.
     pub(crate) fn render(&self, colour: bool) -> String {
+        let message = line(&self.message);
         let mut text = match &self.place {
             Some(place) => arrow(place, colour),
-            None if colour => format!("\u{1b}[31;1merror:\u{1b}[0m {}\n", self.message),
-            None => format!("error: {}\n", self.message),
+            None if colour => format!("\u{1b}[31;1merror:\u{1b}[0m {message}\n"),
+            None => format!("error: {message}\n"),
         };
-        for fact in &self.facts {
-            text += &format!("  {fact}\n");
-        }
-        for cause in &self.causes {
-            text += &format!("caused by: {cause}\n");
-        }
-        for hint in &self.hints {
-            text += &format!("hint: {hint}\n");
+        for (what, said) in [("  ", &self.facts), ("caused by: ", &self.causes), ("hint: ", &self.hints)] {
+            said.iter().for_each(|said| text += &format!("{what}{}\n", line(said)));
         }
         text
     }
@@ -114,11 +113,12 @@ fn arrow(error: &DocumentError, colour: bool) -> String {
     let word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     let end = error.text[start..].find(|c| !word(c)).map_or(error.text.len(), |n| start + n.max(1));
     let end = end.min(error.text.len()).max(start);
+    let (file, message) = (line(&error.file), line(&error.message));
     let snippet = Snippet::source(&error.text)
         .line_start(error.line.max(1))
-        .path(&error.file)
+        .path(&file)
         .annotation(AnnotationKind::Primary.span(start..end));
-    let group: Group<'_> = Level::ERROR.primary_title(&error.message).element(snippet);
+    let group: Group<'_> = Level::ERROR.primary_title(&message).element(snippet);
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     format!("{}\n", renderer.render(&[group]))
 }
@@ -157,7 +157,7 @@ impl From<StoreError> for Report {
         match error {
             StoreError::NotAStore { .. } => report.hint("name a new or an empty directory"),
             StoreError::Owner { .. } => report.hint("name a store of your own by --store DIR"),
-            StoreError::Damaged { path, .. } => report.hint(format!("rm {}", path.display())),
+            StoreError::Damaged { path, .. } => report.hint(format!("rm {}", path.maybe_quote())),
             _ => report,
         }
     }
@@ -178,7 +178,7 @@ impl From<FetchError> for Report {
             FetchError::Nowhere { attempts, .. } => {
                 let tried =
                     attempts.iter().map(|attempt| format!("tried {}: {}", attempt.place, attempt.fault));
-                report.facts.extend(tried.map(|line| paint::plain(&line)));
+                report.facts.extend(tried);
                 report
             }
             FetchError::Offline { .. } => report.hint("try again without --offline"),
@@ -216,9 +216,8 @@ impl From<FlowError> for Report {
             FlowError::Source(error) => error.into(),
             FlowError::Store(error) => error.into(),
             FlowError::Engine(error) => error.into(),
-            FlowError::NoTerminal { .. } => {
-                Self::of(Exit::Usage, &error).hint("--engine native has rooms to enter, unless they are weak")
-            }
+            FlowError::NoTerminal { .. } => Self::of(Exit::Usage, &error)
+                .hint("rooms of the engines native and oci:RUNTIME can be entered, weak ones cannot"),
             FlowError::KeptInUse { ref recipe } => Self::of(Exit::Usage, &error)
                 .hint(format!("eadem shell --clean {recipe} enters a fresh room")),
             FlowError::Path(ref path) => Self::of(Exit::Invalid, path),
@@ -273,7 +272,7 @@ impl From<BuildFailure> for Report {
         };
         let mut report = Self::new(exit, failure.to_string());
         if exit != Exit::Interrupted {
-            report.facts.extend(failure.tail.iter().map(|line| paint::plain(line)));
+            report.facts.extend(failure.tail.iter().map(|line| plain(line)));
             let (run, recipe) = (&failure.run, &failure.recipe);
             report.hints.push(format!(
                 "eadem log {run} {recipe} --round {} shows the whole log, {}",

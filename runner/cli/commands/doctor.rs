@@ -10,7 +10,6 @@ use crate::{
     console::Console,
     doctor::{self, apparmor, examination::Examination},
     exit::Exit,
-    paint,
     report::Report,
 };
 
@@ -43,10 +42,9 @@ fn say(console: &Console, ability: &Ability) {
         Level::Partly => ("33;1", "partly "),
         Level::Missing => ("31;1", "missing"),
     };
-    let found = paint::plain(&ability.found);
-    console.print(&format!("{}  {:12}  {found}", console.paint(code, word), ability.name));
+    console.print_judged(code, word, &format!("{:12}  {}", ability.name, ability.found));
     if let Some(remedy) = &ability.remedy {
-        console.print(&format!("{:23}try: {}", "", paint::plain(remedy)));
+        console.print(&format!("{:23}try: {remedy}", ""));
     }
 }
 
@@ -63,7 +61,7 @@ fn conclude(console: &Console, examination: &Examination) -> Done {
     }
     let report = Report::new(Exit::Machine, format!("this machine cannot build with {engine}"));
     Err(obstacles.iter().fold(report, |report, obstacle| {
-        let report = report.fact(format!("{}: {}", obstacle.name, paint::plain(&obstacle.found)));
+        let report = report.fact(format!("{}: {}", obstacle.name, obstacle.found));
         obstacle.remedy.iter().fold(report, Report::hint)
     }))
 }

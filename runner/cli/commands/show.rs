@@ -102,9 +102,7 @@ fn lines(record: &Record, made_of: &MadeOf, store: &Store) -> Vec<String> {
     lines.extend(made_of.sources.iter().map(|layer| format!("sources   {layer}")));
     for (index, round) in record.rounds.iter().enumerate() {
         lines.push(format!("round {}", index + 1));
-        lines.extend(
-            about(round, store).into_iter().map(|(key, text)| format!("  {key:8}{}", paint::plain(&text))),
-        );
+        lines.extend(about(round, store).into_iter().map(|(key, text)| format!("  {key:8}{text}")));
     }
     lines
 }

@@ -83,7 +83,7 @@ fn print(desk: &Desk<'_>, name: &Name, verification: &Verification) {
         console.warn(&format!("variation `{}` was not applied: {}", skipped.variation, skipped.reason));
     }
     let code = if verification.verdict == Verdict::Reproducible { "32;1" } else { "31;1" };
-    console.print(&format!("{}  {name}", console.paint(code, verification.verdict.as_str())));
+    console.print_judged(code, verification.verdict.as_str(), name.as_str());
     for line in verification.differences.iter().flat_map(lines) {
         console.print(&line);
     }
@@ -98,7 +98,7 @@ fn outputs(desk: &Desk<'_>, verification: &Verification) {
         match entry {
             Entry::File { digest, .. } => desk.console.print(&format!("  {digest}  {path}")),
             Entry::Symlink { target } => {
-                desk.console.print(&format!("  -> {}  {path}", crate::paint::plain(target)));
+                desk.console.print(&format!("  -> {target}  {path}"));
             }
             Entry::Directory => {}
         }
@@ -110,7 +110,7 @@ fn lines(difference: &OutputDifference) -> Vec<String> {
         None => format!("    round {n}: absent"),
         Some(Entry::Directory) => format!("    round {n}: a directory"),
         Some(Entry::Symlink { target }) => {
-            format!("    round {n}: a link to {}", crate::paint::plain(target))
+            format!("    round {n}: a link to {target}")
         }
         Some(Entry::File { digest, size, executable }) => {
             let kind = if *executable { "an executable" } else { "a file" };

@@ -8,6 +8,7 @@ use std::{
 };
 
 use eadem_model::At;
+use os_display::Quotable;
 
 use crate::{Done, console::Console, exit::Exit, report::Report};
 
@@ -80,7 +81,7 @@ impl Machine {
         }
         if !self.is_root {
             return Err(Report::new(Exit::Machine, format!("only root may write {}", path.display()))
-                .hint(format!("sudo {} doctor --fix-apparmor", program.display())));
+                .hint(format!("sudo {} doctor --fix-apparmor", program.maybe_quote())));
         }
         write(&path, profile)?;
         Ok(Fixed::Written(path))

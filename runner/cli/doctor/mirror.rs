@@ -7,7 +7,7 @@ use std::{
 
 use eadem_model::{Ability, Level};
 
-use crate::{config::Config, doctor::clock::ServerClock, paint, wiring};
+use crate::{config::Config, doctor::clock::ServerClock, wiring};
 
 const NAME: &str = "mirror";
 
@@ -79,7 +79,7 @@ fn ability(server: &str, answer: Result<Answered, String>) -> Ability {
         }
         Err(why) => {
             let remedy = "name another one under `mirrors:` in config.yaml, or set https_proxy".to_owned();
-            Ability::flawed(NAME, Level::Missing, format!("{server}: {}", paint::plain(&why)), Some(remedy))
+            Ability::flawed(NAME, Level::Missing, format!("{server}: {why}"), Some(remedy))
         }
     }
 }

@@ -82,14 +82,16 @@ impl Engine for Fake {
         (watch.log)(b"   Compiling one v0.1.0 (/build/src)\nlast words\n");
         if ending == Ending::Success {
             for (output, text) in room.outputs.iter().zip((self.write)(&round.setting)) {
-                out.file(&output.path, true, &mut text.as_bytes()).expect("taken");
+                let taken = match text.strip_prefix("-> ") {
+                    Some(target) => out.symlink(&output.path, target),
+                    None => out.file(&output.path, true, &mut text.as_bytes()),
+                };
+                taken.expect("taken");
             }
         }
         if let Some(kept) = watch.keep {
             let _ = std::fs::remove_dir_all(kept);
-            if ending != Ending::Success {
-                std::fs::create_dir(kept).expect("its parent is there");
-            }
+            std::fs::create_dir(kept).expect("its parent is there");
         }
         let skipped = self.skipped.clone();
         let isolation = Isolation::Strict;
@@ -455,6 +457,22 @@ fn the_state_of_a_failed_build_is_shown_until_a_build_ends_well() {
     engine.keep_failed = false;
     world.build(&engine, 2).expect("built");
     assert!(!enter(&world, &engine, &CALM).expect("entered"));
+}
+
+#[test]
+fn the_state_of_a_build_that_ends_well_goes_unless_its_output_leads_out() {
+    let (world, mut engine) = (World::new(), Fake::failing());
+    engine.ending = Ending::Success;
+    world.build(&engine, 1).expect("built");
+    assert!(!enter(&world, &engine, &CALM).expect("entered"));
+    engine.write = |_| ["-> /etc/passwd".to_owned(), "text".to_owned()];
+    let Err(FlowError::Build(failure)) = world.verify(&engine, 2, Proofs::Ignore) else {
+        panic!("a link that leads out is no output")
+    };
+    assert!(matches!(failure.ending, Ending::MissingOutput(_)), "{failure}");
+    assert_eq!(failure.state, State::Kept);
+    assert!(enter(&world, &engine, &CALM).expect("entered"));
+    assert!(engine.last_entered().1, "the state is there");
 }
 
 #[test]

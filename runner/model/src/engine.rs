@@ -137,9 +137,9 @@ pub struct Watch<'a> {
     pub log: &'a (dyn Fn(&[u8]) + Sync),
     /// Ends the round early.
     pub cancel: &'a Cancel,
-    /// Where the writable directories go if the build fails: `0`, `1`, … in the room's order. The
-    /// engine makes this directory, and removes what was there before, also if the build ends well.
-    /// The caller sees to it that nobody else uses it.
+    /// Where the writable directories go when the room has ended: `0`, `1`, … in the room's order. The
+    /// engine makes this directory, and removes what was there before; whether the build did well, and
+    /// the directory is to go, is for the caller to judge. Who also sees to it that nobody else uses it.
     pub keep: Option<&'a Path>,
 }
 

@@ -210,8 +210,8 @@ impl NativeEngine {
         let outcome = dropped
             .map_err(|source| self.failed("reading the log of a room", source))
             .and_then(|dropped| self.outcome(launch, &course, dropped, out, watch));
-        if let (Some(kept), Ok(outcome)) = (watch.keep, &outcome) {
-            self.keep(launch, &course, &outcome.ending, kept, watch);
+        if let (Some(kept), Ok(_)) = (watch.keep, &outcome) {
+            self.keep(launch, &course, kept, watch);
         }
         self.halt.at(Step::EngineOutputsTaken);
         let outcome = self.leave(running, outcome, watch);
@@ -219,15 +219,11 @@ impl NativeEngine {
         outcome
     }
 
-    /// Keeps what a failed build wrote; that it cannot be kept is not the build's fault.
-    fn keep(&self, launch: &Launch, course: &Course, ending: &Ending, kept: &Path, watch: &Watch<'_>) {
+    /// Keeps what a build wrote; that it cannot be kept is not the build's fault.
+    fn keep(&self, launch: &Launch, course: &Course, kept: &Path, watch: &Watch<'_>) {
         let name = course.name.as_deref().unwrap_or_default();
         let scratch = |index| self.rooms_dir.join(name).join(scratch_name(index));
-        let done = match ending {
-            Ending::Success => kept::discard(kept),
-            _ => kept::take(scratch, launch.room.scratch.len(), kept),
-        };
-        if let Err(error) = done {
+        if let Err(error) = kept::take(scratch, launch.room.scratch.len(), kept) {
             // Half a state would be taken for a whole one; what cannot be removed goes with the next.
             let _ = kept::discard(kept);
             let message = format!("the state of the build cannot be kept in {}: {error}", kept.display());

@@ -150,7 +150,8 @@ pub(crate) fn mount_disk(launch: &Launch, sources: &Sources) -> Result<Option<Ow
     stage::mount_disk(&sources.disk).map(|()| None)
 }
 
-fn mount_scratch(room: &Room, sources: &Sources) -> Result<Option<Note>, Failure> {
+/// The directories that can be written: empty ones, or what a failed build left.
+pub(crate) fn mount_scratch(room: &Room, sources: &Sources) -> Result<Option<Note>, Failure> {
     match &sources.kept {
         Some(kept) => stage::mount_kept(room, kept),
         None => stage::mount_scratch(room),

@@ -37,12 +37,14 @@ use crate::{
     kept,
     launch::Launch,
     launcher,
+    lent::Lent,
     mount::last_error,
     payload::exit_now,
     reclaim::{self, reclaim},
-    report::{DONE, KILL, Report},
+    report::{Heard, KILL, Report, await_done},
     sacrifice::first_to_go,
     source::Sources,
+    stdio::Streams,
     weak,
 };
 
@@ -99,9 +101,9 @@ fn engine_socket() -> Option<UnixStream> {
 }
 
 /// When the machine goes down or a terminal closes, the keeper cleans up after eadem instead of dying
-/// beside it.
+/// beside it. Nor may a terminal stop it that it gives back.
 fn ignore_signals() {
-    for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGPIPE] {
+    for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGPIPE, libc::SIGTTOU] {
         // SAFETY: ignoring is no function of ours.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
@@ -127,7 +129,8 @@ fn keep(launch: &Launch, engine: &UnixStream) {
     Report::Made { name: directory.name().to_string_lossy().into_owned() }.send(engine);
     launch.halt.at(Step::KeeperDirectoryMade);
     // Held until the engine has read the outputs: scratch directories in memory live no longer.
-    let _scratch = host(launch, &directory, engine).unwrap_or_else(|failure| {
+    let mut lent = None;
+    let _scratch = host(launch, &directory, engine, &mut lent).unwrap_or_else(|failure| {
         Report::Failed(failure).send(engine);
         // There is no room that would end the log; the engine still reads it to the end.
         let _ = leave_log();
@@ -135,7 +138,10 @@ fn keep(launch: &Launch, engine: &UnixStream) {
         None
     });
     launch.halt.at(Step::KeeperRoomBuried);
-    await_done(engine);
+    if await_done(engine) == Heard::End {
+        lent.iter().for_each(Lent::give_back);
+    }
+    drop(lent);
     launch.halt.at(Step::KeeperDoneHeard);
     let removed = directory.remove().host(|| format!("removing a room in {}", launch.rooms_dir.display()));
     launch.halt.at(Step::KeeperDirectoryRemoved);
@@ -143,7 +149,12 @@ fn keep(launch: &Launch, engine: &UnixStream) {
 }
 
 /// Makes the room and sees it to its end; gives what it left in memory.
-fn host(launch: &Launch, directory: &Directory, engine: &UnixStream) -> Result<Option<OwnedFd>, Failure> {
+fn host(
+    launch: &Launch,
+    directory: &Directory,
+    engine: &UnixStream,
+    lent: &mut Option<Lent>,
+) -> Result<Option<OwnedFd>, Failure> {
     if launch.isolation == Isolation::Weak {
         return weak::host(launch, directory, engine).map(|()| None);
     }
@@ -151,6 +162,10 @@ fn host(launch: &Launch, directory: &Directory, engine: &UnixStream) -> Result<O
     let room = make(launch, directory, theirs, engine)?;
     leave_log().machine("leaving the log")?;
     launch.halt.at(Step::KeeperRoomCloned);
+    if launch.streams == Streams::Terminal {
+        // Not before pid 1 is cloned, or it would be in the room. An engine that does not send it is dead.
+        *lent = Lent::receive(engine).ok();
+    }
     // Pid 1 makes its network meanwhile.
     let mut guard = furnish(launch, directory, pid_1).inspect_err(|_| room.end())?;
     let _mounts = room.mounts();
@@ -229,21 +244,6 @@ fn open_as_root(launch: &Launch, directory: &Directory) -> Result<Option<Sources
     // Root's own groups must not become the room's.
     set_thread_groups(&[]).machine("dropping groups")?;
     Sources::open(launch, directory.path()).map(Some)
-}
-
-/// Returns when the engine has read the outputs, or is dead.
-fn await_done(mut engine: &UnixStream) {
-    let mut word = [0];
-    loop {
-        match engine.read(&mut word) {
-            Ok(0) => return,
-            Ok(_) if word[0] == DONE => return,
-            // Too late to kill; the engine goes on to say when it is done.
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return,
-        }
-    }
 }
 
 /// A cloned room, as the keeper holds it.

@@ -12,7 +12,7 @@ use std::{
 use eadem_model::{Isolation, Room};
 use serde::{Deserialize, Serialize};
 
-use crate::{halt::Halt, oci::Runtime, passing, range::Range, stdio::Streams};
+use crate::{halt::Halt, lent::Lent, oci::Runtime, passing, range::Range, stdio::Streams};
 
 /// The hidden word that asks the program to be a keeper: `eadem __room`.
 pub const LAUNCHER_WORD: &str = "__room";
@@ -53,15 +53,16 @@ pub(crate) struct Launch {
 const LONGEST: u32 = 64 << 20;
 
 impl Launch {
-    /// Writes the length, with the room's log, and the value.
+    /// Writes the length, with the room's log, and the value; lends the terminal that a room is to replace.
     pub(crate) fn send(&self, mut to: &UnixStream, log: BorrowedFd<'_>) -> io::Result<()> {
         let text = serde_json::to_vec(self)?;
         let length = u32::try_from(text.len()).map_err(io::Error::other)?;
         passing::send(to, &length.to_ne_bytes(), &[log])?;
-        to.write_all(&text)
+        to.write_all(&text)?;
+        if self.streams == Streams::Terminal { Lent::send(to) } else { Ok(()) }
     }
 
-    /// Reads what [`Launch::send`] wrote and not one byte more.
+    /// Reads what [`Launch::send`] wrote and not one byte more: a terminal is still to be received.
     pub(crate) fn receive(mut from: &UnixStream) -> io::Result<(Self, OwnedFd)> {
         let mut length = [0; 4];
         let [log] = passing::receive(from, &mut length)?.ok_or(io::ErrorKind::UnexpectedEof)?;

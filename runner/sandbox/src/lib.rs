@@ -53,6 +53,7 @@ mod kept;
 mod launch;
 mod launcher;
 mod leaving;
+mod lent;
 mod log;
 mod missing;
 mod mount;

@@ -26,7 +26,7 @@ use crate::{
     missing,
     mount::last_error,
     report::{Note, Report},
-    stdio::{Streams, connect},
+    stdio::{CONNECT_STEP, Streams, connect},
 };
 
 /// Whether there is a processor to give up.
@@ -141,7 +141,7 @@ fn prepare(room: &Room, streams: Streams, filter: &Filter, engine: &UnixStream) 
     }
     umask(Mode::from_raw_mode(room.umask));
     chdir(room.cwd.as_str()).plan(&format!("the working directory `{}`", room.cwd))?;
-    connect(streams).machine("connecting standard input and output")?;
+    connect(streams).machine(CONNECT_STEP)?;
     filter.install()
 }
 

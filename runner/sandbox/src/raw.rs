@@ -43,6 +43,13 @@ pub(crate) struct RawTerminal {
     dispositions: Vec<(i32, libc::sigaction)>,
 }
 
+/// The modes in which a terminal hands every key on.
+pub(crate) fn raw(before: &Termios) -> Termios {
+    let mut raw = before.clone();
+    raw.make_raw();
+    raw
+}
+
 const CHANGED: [i32; 2] = [libc::SIGWINCH, libc::SIGCONT];
 const END: [i32; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
 
@@ -51,8 +58,7 @@ impl RawTerminal {
     pub(crate) fn take(room: &OwnedFd) -> io::Result<Self> {
         let before = tcgetattr(stdin())?;
         tcsetattr(room, OptionalActions::Now, &before)?;
-        let mut raw = before.clone();
-        raw.make_raw();
+        let raw = raw(&before);
         let signs = listen()?;
         let dispositions = CHANGED.iter().chain(&END).map(|signal| (*signal, handle(*signal, note)));
         let taken = Self { raw, signs, dispositions: dispositions.collect() };

@@ -69,6 +69,30 @@ impl Report {
     }
 }
 
+/// The engine's last word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// The outputs are read.
+    Done,
+    /// None: it is dead.
+    End,
+}
+
+/// Returns when the engine has read the outputs, or is dead.
+pub(crate) fn await_done(mut engine: &UnixStream) -> Heard {
+    let mut word = [0];
+    loop {
+        match engine.read(&mut word) {
+            Ok(0) => return Heard::End,
+            Ok(_) if word[0] == DONE => return Heard::Done,
+            // Too late to kill; the engine goes on to say when it is done.
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Heard::End,
+        }
+    }
+}
+
 /// Collects reports from the socket.
 #[derive(Default)]
 pub(crate) struct Reports {

@@ -29,6 +29,9 @@ pub(crate) enum Streams {
     Terminal,
 }
 
+/// What a process does that connects itself.
+pub(crate) const CONNECT_STEP: &str = "connecting standard input and output";
+
 /// Connects this process; everything else that is open closes when the program starts.
 pub(crate) fn connect(streams: Streams) -> io::Result<()> {
     match streams {
@@ -61,13 +64,27 @@ fn terminal() -> io::Result<()> {
     let engines = openpt(flags)?;
     unlockpt(&engines)?;
     let ours = ioctl_tiocgptpeer(&engines, flags)?;
-    passing::send(stdout(), b"t", &[engines.as_fd()])?;
-    // The engine answers when the terminal has its size.
-    if rustix::io::retry_on_intr(|| rustix::io::read(stdout(), &mut [0]))? == 0 {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
+    hand_out(&engines)?;
     ioctl_tiocsctty(&ours)?;
     dup2_stdin(&ours)?;
     dup2_stdout(&ours)?;
     Ok(dup2_stderr(&ours)?)
+}
+
+/// Sends the engine its side of the room's terminal, and returns when that has the modes and size of the
+/// user's.
+pub(crate) fn hand_out(engines: &OwnedFd) -> io::Result<()> {
+    passing::send(stdout(), b"t", &[engines.as_fd()])?;
+    match rustix::io::retry_on_intr(|| rustix::io::read(stdout(), &mut [0]))? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Leaves the streams to those who have them too.
+pub(crate) fn let_go() -> io::Result<()> {
+    let null = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    dup2_stdin(&null)?;
+    dup2_stdout(&null)?;
+    Ok(dup2_stderr(&null)?)
 }

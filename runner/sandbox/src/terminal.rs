@@ -37,12 +37,7 @@ impl Terminal for NativeEngine {
         kept: Option<&Path>,
         watch: &Watch<'_>,
     ) -> Result<Ending, EngineError> {
-        let mut launch = self.launch(self.checked(round)?, inputs)?;
-        launch.streams = of_eadem();
-        // What is kept lies on a disk.
-        launch.scratch_in_memory &= kept.is_none();
-        launch.kept = kept.map(|kept| std::path::absolute(kept).unwrap_or_else(|_| kept.to_owned()));
-        self.visit(&launch, watch)
+        self.visit(&self.prepare_visit(round, inputs, kept)?, watch)
     }
 
     fn discard(&self, kept: &Path) -> Result<(), EngineError> {
@@ -59,8 +54,23 @@ fn of_eadem() -> Streams {
 }
 
 impl NativeEngine {
+    /// Says what a room needs in which somebody is to sit.
+    pub(crate) fn prepare_visit(
+        &self,
+        round: &Round,
+        inputs: &dyn Inputs,
+        kept: Option<&Path>,
+    ) -> Result<Launch, EngineError> {
+        let mut launch = self.launch(self.checked(round)?, inputs)?;
+        launch.streams = of_eadem();
+        // What is kept lies on a disk.
+        launch.scratch_in_memory &= kept.is_none();
+        launch.kept = kept.map(|kept| std::path::absolute(kept).unwrap_or_else(|_| kept.to_owned()));
+        Ok(launch)
+    }
+
     /// Runs a room that talks to eadem's own streams; the room is gone when this returns.
-    fn visit(&self, launch: &Launch, watch: &Watch<'_>) -> Result<Ending, EngineError> {
+    pub(crate) fn visit(&self, launch: &Launch, watch: &Watch<'_>) -> Result<Ending, EngineError> {
         prepare(&self.rooms_dir).map_err(|source| self.failed("making a place for rooms", source))?;
         let (door, rooms) =
             UnixStream::pair().map_err(|source| self.failed("making a socket for a room", source))?;

@@ -57,7 +57,6 @@ use users::{
     files_of_other_users_are_outputs_like_all, rooms_of_many_users_look_like_those_of_one,
     the_ids_of_a_room_own_nothing_on_the_host, where_there_are_many_users_files_can_be_given_to_them,
     where_there_is_one_user_nothing_can_be_given_away, wish,
-    without_subordinate_ids_there_is_a_command_that_adds_them,
 };
 
 /// An id that no account needs to have.
@@ -126,7 +125,6 @@ const ALIKE: &[Test] = tests![
     the_death_of_both_leaves_what_a_sweep_removes,
     files_of_other_users_are_outputs_like_all,
     deep_trees_of_other_users_are_removed,
-    without_subordinate_ids_there_is_a_command_that_adds_them,
     places_of_a_room_may_have_any_name,
     magic_links_of_an_image_do_not_redirect_mounts,
     plans_that_mount_where_no_room_can_are_refused,
@@ -159,10 +157,12 @@ const TESTS: &[Test] = tests![
 ];
 
 fn run_tests(words: &[String]) -> ExitCode {
+    let of_root = if is_root() { users::OF_ROOT } else { &[] };
+    let alike = [ALIKE, terminal::TESTS].concat();
     let passed = [
-        harness::run(&[ALIKE, TESTS, limits::TESTS, terminal::TESTS].concat(), words, &World::new()),
-        harness::run(ALIKE, words, &World::new().by("runc")),
-        harness::run(ALIKE, words, &World::new().by("crun")),
+        harness::run(&[&alike, TESTS, limits::TESTS, of_root].concat(), words, &World::new()),
+        harness::run(&alike, words, &World::new().by("runc")),
+        harness::run(&alike, words, &World::new().by("crun")),
         harness::run(oci::TESTS, words, &World::new().by("runc")),
     ];
     let passed = passed.into_iter().all(|passed| passed);

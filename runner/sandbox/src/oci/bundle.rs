@@ -25,30 +25,32 @@ use crate::{
     payload::rlimits,
     privilege::kept,
     procfs::{HIDDEN, HIDDEN_DIRS, READ_ONLY},
+    stdio::Streams,
 };
 
 /// `config.json` as text.
-pub(crate) fn config(room: &Room) -> Result<String, EngineError> {
-    let text = spec(room).and_then(|spec| serde_json::to_string(&spec).map_err(OciSpecError::SerDe));
+pub(crate) fn config(room: &Room, streams: Streams) -> Result<String, EngineError> {
+    let text = spec(room, streams).and_then(|spec| serde_json::to_string(&spec).map_err(OciSpecError::SerDe));
     text.map_err(|error| broken(&error))
 }
 
-fn spec(room: &Room) -> Result<Spec, OciSpecError> {
+fn spec(room: &Room, streams: Streams) -> Result<Spec, OciSpecError> {
     let mut spec = Spec::default();
     let root = RootBuilder::default().path(format!("{STAGE}/root")).readonly(true).build()?;
     spec.set_version("1.0.2".to_owned())
         .set_root(Some(root))
         .set_mounts(Some(mounts(&room.user)?))
-        .set_process(Some(process(room)?))
+        .set_process(Some(process(room, streams)?))
         .set_hostname(Some(room.hostname.clone()))
         .set_annotations(None)
         .set_linux(Some(linux(room.users)?));
     Ok(spec)
 }
 
-fn process(room: &Room) -> Result<Process, OciSpecError> {
+fn process(room: &Room, streams: Streams) -> Result<Process, OciSpecError> {
     let mut process = Process::default();
     process
+        .set_terminal(Some(streams == Streams::Terminal))
         .set_user(user(room)?)
         .set_args(Some(room.argv.clone()))
         .set_env(Some(room.env.iter().map(|(name, value)| format!("{name}={value}")).collect()))
@@ -152,7 +154,7 @@ mod tests {
     use crate::probe::bare_room;
 
     fn of(room: &Room) -> Value {
-        serde_json::from_str(&config(room).expect("is written")).expect("is JSON")
+        serde_json::from_str(&config(room, Streams::Log).expect("is written")).expect("is JSON")
     }
 
     #[test]
@@ -165,6 +167,7 @@ mod tests {
         assert_eq!(config["process"]["env"], serde_json::json!(["X=1,2:3\n4=5"]));
         assert_eq!(config["process"]["user"], serde_json::json!({"uid": 1000, "gid": 1000, "umask": 18}));
         assert_eq!(config["process"]["noNewPrivileges"], true);
+        assert_eq!(config["process"]["terminal"], false);
         assert_eq!(config["root"], serde_json::json!({"path": "/sys/root", "readonly": true}));
         let none = serde_json::json!([]);
         for set in ["bounding", "effective", "inheritable", "permitted", "ambient"] {

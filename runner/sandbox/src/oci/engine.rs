@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use eadem_model::{
-    Abilities, Ability, Cancel, Engine, EngineError, Inputs, Level, Outcome, OutputSink, Room, Round, Users,
-    Watch,
+    Abilities, Ability, Cancel, Ending, Engine, EngineError, Event, Inputs, Level, Outcome, OutputSink, Room,
+    Round, Terminal, Users, Watch,
 };
 
 use super::{
@@ -17,6 +17,7 @@ use crate::{
     launch::Launch,
     probe::{NoInputs, NoOutputs, bare_room},
     range::Range,
+    stdio::Streams,
 };
 
 /// Runs rounds in rooms made by an installed OCI runtime.
@@ -34,6 +35,10 @@ const NO_PROGRAM: &str = "/eadem-probe";
 /// What rooms of a runtime go without.
 const PID_1: &str =
     "the program is pid 1 of its room, so signals that it does not handle do not end it, and orphans stay";
+
+/// What that means at a terminal.
+const KEYS: &str =
+    "the program is pid 1 of its room: a key like Ctrl-C ends it only if it handles that, as a shell does";
 
 /// The same where there are many users: no runtime can be told to keep them over a change of user.
 const POWERS: &str = "a build's powers over users and files end when it goes back from root to another user";
@@ -69,6 +74,31 @@ impl Engine for OciEngine {
         let mut outcome = self.rooms.live(&launch, out, watch)?;
         outcome.lacks.extend(lacks(launch.room.users));
         Ok(outcome)
+    }
+
+    fn terminal(&self) -> Option<&dyn Terminal> {
+        Some(self)
+    }
+}
+
+impl Terminal for OciEngine {
+    fn enter(
+        &self,
+        round: &Round,
+        inputs: &dyn Inputs,
+        kept: Option<&Path>,
+        watch: &Watch<'_>,
+    ) -> Result<Ending, EngineError> {
+        let launch = self.rooms.prepare_visit(round, inputs, kept)?;
+        let launch = with_runtime(launch, find(&self.runtime)?, false)?;
+        if launch.streams == Streams::Terminal {
+            (watch.events)(Event::Warning { message: KEYS.to_owned() });
+        }
+        self.rooms.visit(&launch, watch)
+    }
+
+    fn discard(&self, kept: &Path) -> Result<(), EngineError> {
+        self.rooms.discard(kept)
     }
 }
 
@@ -107,7 +137,7 @@ fn lacks(users: Users) -> Vec<String> {
 /// powers, a build can do nothing with them.
 fn with_runtime(launch: Launch, program: PathBuf, probe: bool) -> Result<Launch, EngineError> {
     let range = launch.range.map_or_else(Range::find, Ok)?;
-    let runtime = Runtime { program, config: bundle::config(&launch.room)?, probe };
+    let runtime = Runtime { program, config: bundle::config(&launch.room, launch.streams)?, probe };
     // What belongs to several users is taken back on disk.
     Ok(Launch { range: Some(range), runtime: Some(runtime), scratch_in_memory: false, ..launch })
 }

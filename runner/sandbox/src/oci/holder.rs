@@ -2,12 +2,8 @@
 
 use std::{
     fs, io,
-    os::{
-        fd::OwnedFd,
-        unix::{fs::PermissionsExt, process::CommandExt},
-    },
+    os::{fd::OwnedFd, unix::fs::PermissionsExt},
     path::Path,
-    process::Stdio,
 };
 
 use eadem_model::{Processors, Room};
@@ -15,25 +11,27 @@ use rustix::{
     fs::{FileType, Mode, OFlags, ResolveFlags, fstat, mkdir, open, openat2},
     io::Errno,
     process::Pid,
-    stdio::stdout,
+    stdio::stderr,
     thread::sched_getaffinity,
 };
 
 use super::{
-    log,
-    runtime::{Runtime, command, wants_cgroups, words},
+    runtime::{Runtime, wants_cgroups},
+    start::start,
 };
 use crate::{
     device::show_nodes,
-    failure::{Attempt, Blame, Failure},
+    failure::{Attempt, Failure},
     halt::Step,
-    init::{Birth, census, hand_over, mount_disk, name},
+    init::{Birth, census, hand_over, mount_disk, mount_scratch, name},
+    launch::Launch,
     missing, mount, network,
     payload::{self, Program},
     privilege, procfs,
     reap::Children,
     report::{Note, Report},
     stage,
+    stdio::{self, CONNECT_STEP, Streams, connect},
 };
 
 /// Where the stage is mounted. `/proc` and `/dev` are what the runtime itself needs of the host.
@@ -51,7 +49,11 @@ pub(crate) fn run(mut birth: Birth<'_>, runtime: &Runtime) -> Result<(), Failure
     payload::forget_signals();
     payload::choose_processors(room)?;
     payload::settle_addresses().machine("turning address randomisation off")?;
-    match if runtime.probe { None } else { missing(room)? } {
+    if birth.launch.streams != Streams::Terminal {
+        // What is missing is said where the program would speak, and the runtime hands on what it has.
+        connect(birth.launch.streams).machine(CONNECT_STEP)?;
+    }
+    match if runtime.probe { None } else { missing(birth.launch)? } {
         Some(status) => Report::Ended { status }.send(birth.engine),
         None => attend(&birth, runtime)?,
     }
@@ -70,7 +72,7 @@ fn furnish(birth: &mut Birth<'_>, runtime: &Runtime) -> Result<(), Failure> {
     stage::mount_root(room, &sources.layers)?;
     birth.halt_at(Step::Pid1RootMounted);
     let scratch = mount_disk(birth.launch, &sources)?;
-    let notes = [stage::mount_inputs(room, &sources.inputs)?, stage::mount_scratch(room)?];
+    let notes = [stage::mount_inputs(room, &sources.inputs)?, mount_scratch(room, &sources)?];
     birth.halt_at(Step::Pid1ScratchMounted);
     stage::mount_memory(&stage::TEMPORARY)?;
     furnish_runtime(runtime, cgroups.as_ref()).machine("making places for the runtime")?;
@@ -108,8 +110,8 @@ fn furnish_runtime(runtime: &Runtime, cgroups: Option<&OwnedFd>) -> io::Result<(
 
 /// Whether the program or its working directory is not there, which each runtime would word otherwise.
 ///
-/// Gives the wait status of a shell that says so, after having said it in the log.
-fn missing(room: &Room) -> Result<Option<i32>, Failure> {
+/// Gives the wait status of a shell that says so, after having said it in the program's place.
+fn missing(Launch { room, streams, .. }: &Launch) -> Result<Option<i32>, Failure> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = open("root", flags, Mode::empty()).machine("opening the room's root")?;
     let cwd = openat2(&root, room.cwd.as_str(), flags, Mode::empty(), ResolveFlags::IN_ROOT);
@@ -117,7 +119,11 @@ fn missing(room: &Room) -> Result<Option<i32>, Failure> {
     let (Some(_), Some(program)) = (Program::of(room)?, room.argv.first()) else { return Ok(Some(0)) };
     let tries = payload::candidates(program, room).into_iter().map(|path| look(&root, room, &path));
     let Err(error) = payload::first_success(tries) else { return Ok(None) };
-    let _ = rustix::io::write(stdout(), missing::words(program, room.env.get("PATH"), &error).as_bytes());
+    if *streams == Streams::Terminal {
+        // Not the room's own, which the runtime would make; but nobody is in the room to see that.
+        connect(*streams).machine(CONNECT_STEP)?;
+    }
+    let _ = rustix::io::write(stderr(), missing::words(program, room.env.get("PATH"), &error).as_bytes());
     Ok(Some(missing::status(&error) << 8))
 }
 
@@ -132,7 +138,8 @@ fn look(root: &OwnedFd, room: &Room, path: &str) -> io::Result<()> {
 
 fn attend(birth: &Birth<'_>, runtime: &Runtime) -> Result<(), Failure> {
     let children = Children::watch().machine("watching for children")?;
-    let program = start(runtime)?;
+    let program = start(runtime, birth.launch.streams)?;
+    stdio::let_go().machine("leaving the program's streams")?;
     birth.halt_at(Step::Pid1PayloadStarted);
     if birth.launch.room.processors == Processors::OneFewer && !is_bound_as_we_are(program) {
         Report::Went(Note::NotBound).send(birth.engine);
@@ -152,39 +159,4 @@ fn is_bound_as_we_are(program: Pid) -> bool {
         (Ok(ours), Ok(its)) => ours == its,
         _ => false,
     }
-}
-
-/// Lets the runtime make the container and start the program in it.
-///
-/// Detached, it ends when the program runs, so its status is about the room and the program's is the
-/// program's own. The program is then our child: we are the pid 1 that orphans are given to.
-fn start(runtime: &Runtime) -> Result<Pid, Failure> {
-    let shown = runtime.program.display();
-    let ended =
-        run_detached(runtime).map_err(|error| refused(format!("`{shown}` cannot be run: {error}")))?;
-    if !ended.success() {
-        let said = fs::read_to_string("log").ok().and_then(|text| log::last_error(&text));
-        let said = said.unwrap_or_else(|| format!("it ended with {ended} and did not say why"));
-        return Err(refused(format!("`{shown}` did not start the room: {said}")));
-    }
-    let pid = fs::read_to_string("pid").ok().and_then(|text| Pid::from_raw(text.trim().parse().ok()?));
-    pid.ok_or_else(|| refused(format!("`{shown}` did not tell the pid of what it started")))
-}
-
-fn run_detached(runtime: &Runtime) -> io::Result<std::process::ExitStatus> {
-    let at = |name: &str| format!("{STAGE}/{name}");
-    let mut command = command(&runtime.program);
-    command.args(["--root", &at("state"), "--log", &at("log"), "--log-format", "json"]);
-    command.args(words(&runtime.program));
-    command.args(["run", "--detach", "--pid-file", &at("pid"), "--bundle", &at("bundle"), "eadem"]);
-    command.uid(0).gid(0);
-    command
-        .stdin(Stdio::null())
-        .stdout(stdout().try_clone_to_owned()?)
-        .stderr(stdout().try_clone_to_owned()?);
-    command.status()
-}
-
-fn refused(step: String) -> Failure {
-    Failure { step, errno: libc::ECANCELED, blame: Blame::Runtime }
 }

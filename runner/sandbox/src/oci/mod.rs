@@ -18,6 +18,7 @@ mod holder;
 mod log;
 mod refusal;
 mod runtime;
+mod start;
 
 pub use engine::OciEngine;
 pub(crate) use holder::run;

@@ -13,6 +13,7 @@ use crate::{
         process::{mounts, processes, soon},
         world::{World, attempt, shell, with_output},
     },
+    terminal::at_terminal,
     varied,
 };
 
@@ -30,6 +31,7 @@ pub(crate) const TESTS: &[Test] = tests![
     files_can_be_given_away_where_there_are_many_users_alone,
     many_rooms_leave_nothing,
     a_runtime_that_says_no_is_quoted,
+    a_runtime_without_terminals_is_named,
     a_runtime_that_is_not_there_is_named,
 ];
 
@@ -237,6 +239,15 @@ fn a_runtime_that_says_no_is_quoted(world: &World) {
         };
         assert!(said.contains(what) && said.contains(&program) && remedy.is_some(), "{said}");
     }
+}
+
+fn a_runtime_without_terminals_is_named(_: &World) {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let world = World::new().by(&pretend(dir.path(), "exit 0"));
+    let mut session = at_terminal(&world, &["/bin/sh"]);
+    session.expect("did not hand out the room's terminal");
+    assert_eq!(session.status(), Some(98));
+    assert!(session.is_cooked());
 }
 
 fn a_runtime_that_is_not_there_is_named(world: &World) {

@@ -8,8 +8,11 @@ use std::{
     process::{Command, ExitCode, Output, Stdio},
 };
 
-use eadem_model::{Cancel, Ending, Engine, Round, Terminal, Users, Watch};
-use rustix::process::{Signal, geteuid};
+use eadem_model::{Cancel, Ending, Round, Terminal, Users, Watch};
+use rustix::{
+    process::Signal,
+    termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr},
+};
 
 use crate::support::{
     harness::{Test, tests},
@@ -26,28 +29,32 @@ pub(crate) const TESTS: &[Test] = tests![
     a_terminal_is_given_back_after_every_end,
     a_closed_terminal_ends_the_room,
     a_killed_eadem_at_a_terminal_leaves_no_process,
+    a_killed_eadem_leaves_the_terminal_as_it_was,
+    modes_that_somebody_else_gave_the_terminal_stay,
     without_a_terminal_streams_stay_apart,
     a_reader_that_goes_away_ends_the_writer,
     much_is_carried_both_ways_without_loss,
     the_ending_is_the_programs,
+    a_program_that_is_missing_is_told_at_the_terminal,
     a_room_that_cannot_be_made_says_so,
     what_a_failed_build_left_is_kept_and_shown,
-    a_build_that_ends_well_keeps_nothing,
+    what_a_build_left_that_ends_well_is_kept_for_who_judges_it,
     a_kept_state_that_cannot_be_read_can_be_entered_and_removed,
     what_a_room_of_many_users_left_is_kept_too,
 ];
 
 /// What a test starts: an eadem that enters a room and ends as the program in it does.
 pub(crate) fn enter(words: &[String]) -> ExitCode {
-    let [users, place, rooms_dir, kept, argv @ ..] = words else { return ExitCode::from(97) };
-    let world = World::beside(Path::new(place), Path::new(rooms_dir));
+    let [users, kept, n_words, words @ ..] = words else { return ExitCode::from(97) };
+    let (world, argv) = words.split_at(n_words.parse().expect("a number"));
+    let world = World::of_words(world);
     let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
     let cancel = Cancel::default();
     let watch = Watch { events: &|_| (), log: &|_| (), cancel: &cancel, keep: None };
     let kept = Some(Path::new(kept)).filter(|kept| !kept.as_os_str().is_empty());
     let mut round = round(&argv);
     round.plan.users = if users == "range" { Users::Range } else { Users::One };
-    match world.engine.enter(&round, &world, kept, &watch) {
+    match terminal(&world).enter(&round, &world, kept, &watch) {
         Ok(Ending::Success) => ExitCode::SUCCESS,
         Ok(Ending::Failed(status)) => ExitCode::from(u8::try_from(status).expect("a status")),
         Ok(Ending::Signalled(signal)) => ExitCode::from(128 + u8::try_from(signal).expect("a signal")),
@@ -59,11 +66,21 @@ pub(crate) fn enter(words: &[String]) -> ExitCode {
     }
 }
 
+/// The way into the world's rooms.
+fn terminal(world: &World) -> &dyn Terminal {
+    world.engine().terminal().expect("these rooms can be entered")
+}
+
+/// A user at a terminal who lets a program run in a room.
+pub(crate) fn at_terminal(world: &World, argv: &[&str]) -> Session {
+    let mut setsid = Command::new("setsid");
+    setsid.arg("--ctty").args(program(world, Users::One, None, argv));
+    Session::start(&mut setsid)
+}
+
 /// A user at the prompt of a room's shell.
 fn at_shell(world: &World) -> Session {
-    let mut setsid = Command::new("setsid");
-    setsid.arg("--ctty").args(program(world, Users::One, None, &["/bin/sh", "-i"]));
-    let mut session = Session::start(&mut setsid);
+    let mut session = at_terminal(world, &["/bin/sh", "-i"]);
     session.expect("$ ");
     session
 }
@@ -73,8 +90,10 @@ fn program(world: &World, users: Users, kept: Option<&Path>, argv: &[&str]) -> V
     let own = env::current_exe().expect("has a path");
     let kept = kept.map(Path::to_owned).unwrap_or_default();
     let users = if users == Users::Range { "range" } else { "one" };
-    let fixed = [own, "__enter".into(), users.into(), world.place.clone(), world.rooms_dir(), kept];
-    fixed.into_iter().chain(argv.iter().map(PathBuf::from)).collect()
+    let words = world.words(&world.rooms_dir());
+    let fixed = [own, "__enter".into(), users.into(), kept, words.len().to_string().into()];
+    let words = words.into_iter().map(PathBuf::from).chain(argv.iter().map(PathBuf::from));
+    fixed.into_iter().chain(words).collect()
 }
 
 /// Enters a room without a terminal and gives what came of it.
@@ -197,6 +216,31 @@ fn a_killed_eadem_at_a_terminal_leaves_no_process(world: &World) {
     assert_eq!(mounts(&world.rooms_dir()), 0);
 }
 
+fn a_killed_eadem_leaves_the_terminal_as_it_was(world: &World) {
+    let mut session = at_shell(world);
+    assert!(!session.is_cooked());
+    signal(session.pid().as_raw_pid(), Signal::KILL);
+    assert_eq!(session.status(), None);
+    soon("the terminal has its modes back", || session.is_cooked());
+    soon("the room is removed", || world.leftovers().is_empty());
+}
+
+/// Shells set modes as soon as what they started is dead, and that may be sooner.
+fn modes_that_somebody_else_gave_the_terminal_stay(world: &World) {
+    let mut session = at_shell(world);
+    let keepers = keepers_below(session.pid().as_raw_pid().cast_unsigned());
+    signal(keepers[0], Signal::STOP);
+    signal(session.pid().as_raw_pid(), Signal::KILL);
+    assert_eq!(session.status(), None);
+    let mut modes = tcgetattr(&session.terminal).expect("is a terminal");
+    modes.local_modes |= LocalModes::ECHO;
+    tcsetattr(&session.terminal, OptionalActions::Now, &modes).expect("takes modes");
+    signal(keepers[0], Signal::CONT);
+    soon("the keeper is dead", || !Path::new(&format!("/proc/{}", keepers[0])).exists());
+    let left = tcgetattr(&session.terminal).expect("is a terminal").local_modes;
+    assert_eq!(left, modes.local_modes);
+}
+
 fn without_a_terminal_streams_stay_apart(world: &World) {
     let script = "tty; head -c 3; echo; echo wrong >&2; cat /dev/stdin; echo again > /dev/stderr; exit 5";
     let output = piped(world, None, b"onetwo\n", script);
@@ -206,14 +250,17 @@ fn without_a_terminal_streams_stay_apart(world: &World) {
 }
 
 fn a_reader_that_goes_away_ends_the_writer(world: &World) {
-    let words = program(world, Users::One, None, &["/bin/sh", "-c", "while :; do echo line; done"]);
+    let script = "while echo line; do :; done; exit 9";
+    let words = program(world, Users::One, None, &["/bin/sh", "-c", script]);
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut eadem = command.spawn().expect("starts");
     let mut line = [0; 5];
     eadem.stdout.take().expect("is a pipe").read_exact(&mut line).expect("shows");
     assert_eq!(&line, b"line\n");
-    assert_eq!(eadem.wait().expect("is ours").code(), Some(128 + 13));
+    // No signal that it does not handle ends pid 1, who is told that nobody reads all the same.
+    let status = if world.is_native() { 128 + 13 } else { 9 };
+    assert_eq!(eadem.wait().expect("is ours").code(), Some(status));
 }
 
 fn much_is_carried_both_ways_without_loss(world: &World) {
@@ -224,7 +271,10 @@ fn much_is_carried_both_ways_without_loss(world: &World) {
 }
 
 fn the_ending_is_the_programs(world: &World) {
-    assert_eq!(piped(world, None, b"", "kill -9 $$").status.code(), Some(128 + 9));
+    // Pid 1 cannot kill itself.
+    let status = if world.is_native() { 128 + 9 } else { 0 };
+    assert_eq!(piped(world, None, b"", "kill -9 $$").status.code(), Some(status));
+    assert_eq!(piped(world, None, b"", "exit 42").status.code(), Some(42));
     assert_eq!(piped(world, None, b"", "no-such-program").status.code(), Some(127));
     // What the program leaves running ends with it.
     let output = piped(world, None, b"", "sleep 98761 & echo started");
@@ -232,12 +282,20 @@ fn the_ending_is_the_programs(world: &World) {
     soon("the rest is dead", || processes("sleep\u{0}98761").is_empty());
 }
 
+fn a_program_that_is_missing_is_told_at_the_terminal(world: &World) {
+    let mut session = at_terminal(world, &["no-such-program"]);
+    session.expect("cannot start `no-such-program`");
+    assert_eq!(session.status(), Some(127));
+    assert!(session.is_cooked());
+}
+
 fn a_room_that_cannot_be_made_says_so(world: &World) {
     let mut round = shell("true");
     round.plan.cwd = "/nowhere".into();
     let cancel = Cancel::default();
     let watch = Watch { events: &|_| (), log: &|_| (), cancel: &cancel, keep: None };
-    let error = world.engine.enter(&round, world, None, &watch).expect_err("there is no such directory");
+    let entered = terminal(world).enter(&round, world, None, &watch);
+    let error = entered.expect_err("there is no such directory");
     assert!(error.to_string().contains("/nowhere"), "{error}");
 }
 
@@ -251,7 +309,7 @@ fn build_round(world: &World, round: &Round, kept: &Path) -> Ending {
     let warn = |event| panic!("{event:?}");
     let watch = Watch { events: &warn, log: &|_| (), cancel: &cancel, keep: Some(kept) };
     let mut out = crate::support::world::Taken::default();
-    world.engine.run(round, world, &mut out, &watch).expect("a room is made").ending
+    world.engine().run(round, world, &mut out, &watch).expect("a room is made").ending
 }
 
 fn what_a_failed_build_left_is_kept_and_shown(world: &World) {
@@ -270,16 +328,17 @@ fn what_a_failed_build_left_is_kept_and_shown(world: &World) {
     assert_eq!(build(world, "echo new > new; exit 4", &kept), Ending::Failed(4));
     let output = piped(world, Some(&kept), b"", "ls -A");
     assert_eq!(text(&output.stdout), "new\n", "{output:?}");
-    world.engine.discard(&kept).expect("is removed");
+    terminal(world).discard(&kept).expect("is removed");
     assert!(!kept.exists());
 }
 
-fn a_build_that_ends_well_keeps_nothing(world: &World) {
+fn what_a_build_left_that_ends_well_is_kept_for_who_judges_it(world: &World) {
     let kept = world.place.join("kept-well");
     assert_eq!(build(world, "echo x > x; exit 3", &kept), Ending::Failed(3));
     assert!(kept.join("0/x").exists());
-    assert_eq!(build(world, "echo x > x", &kept), Ending::Success);
-    assert!(!kept.exists());
+    assert_eq!(build(world, "echo y > y", &kept), Ending::Success);
+    assert!(kept.join("0/y").exists() && !kept.join("0/x").exists());
+    terminal(world).discard(&kept).expect("is removed");
 }
 
 fn a_kept_state_that_cannot_be_read_can_be_entered_and_removed(world: &World) {
@@ -291,15 +350,11 @@ fn a_kept_state_that_cannot_be_read_can_be_entered_and_removed(world: &World) {
     assert_eq!(target.uid(), eadem_sandbox::outer_ids().0);
     let output = piped(world, Some(&kept), b"", "chmod 755 . a a/b; cat a/b/c; chmod 0 a/b a .");
     assert_eq!(text(&output.stdout), "x\n", "{output:?}");
-    world.engine.discard(&kept).expect("is removed");
+    terminal(world).discard(&kept).expect("is removed");
     assert!(!kept.exists());
 }
 
 fn what_a_room_of_many_users_left_is_kept_too(world: &World) {
-    if !geteuid().is_root() {
-        // Ordinary users have subordinate ids only where somebody gave them some; see `users`.
-        return;
-    }
     let kept = world.place.join("kept-many");
     let round = attempt(&["give", "out"]);
     // What the build left is looked at, so it must fail.
@@ -309,6 +364,6 @@ fn what_a_room_of_many_users_left_is_kept_too(world: &World) {
     let script = "cat out/own; : > given; /bin/*rooms* __attempt give more; ls out more";
     let output = piped_as(Users::Range, world, Some(&kept), b"", script);
     assert_eq!(text(&output.stdout), "own\nmore:\n0\n33\nown\nrun\n\nout:\n0\n33\nown\nrun\n", "{output:?}");
-    world.engine.discard(&kept).expect("is removed");
+    terminal(world).discard(&kept).expect("is removed");
     assert!(!kept.exists());
 }

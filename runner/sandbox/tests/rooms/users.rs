@@ -14,6 +14,7 @@ use rustix::process::Signal;
 use crate::{
     ORDINARY, Victim, is_root, start_victim,
     support::{
+        harness::{Test, tests},
         process::{keepers_below, signal, soon},
         world::{World, attempt, shell, with_output},
     },
@@ -145,11 +146,11 @@ pub(crate) fn wish(place: &Path, rooms_dir: &Path) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Somebody whom no file names; only root can be somebody else.
-pub(crate) fn without_subordinate_ids_there_is_a_command_that_adds_them(world: &World) {
-    if !is_root() {
-        return;
-    }
+/// What only root can look at, who can be somebody else.
+pub(crate) const OF_ROOT: &[Test] = tests![without_subordinate_ids_there_is_a_command_that_adds_them];
+
+/// Somebody whom no file names.
+fn without_subordinate_ids_there_is_a_command_that_adds_them(world: &World) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).expect("sets");
     let program = dir.path().join("program");

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Session {
     keyboard: fs::File,
     /// The program's side, so that its modes can be looked at when the program is gone.
-    terminal: OwnedFd,
+    pub(crate) terminal: OwnedFd,
     program: Child,
     pub(crate) seen: String,
 }

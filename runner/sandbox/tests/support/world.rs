@@ -142,6 +142,11 @@ impl World {
         self.runtime.iter().fold(other, |other, (_, runtime)| other.by(runtime))
     }
 
+    /// Whether eadem itself makes the rooms; else the program is pid 1 of its room.
+    pub(crate) fn is_native(&self) -> bool {
+        self.runtime.is_none()
+    }
+
     /// What makes the rooms.
     pub(crate) fn engine(&self) -> &dyn Engine {
         self.runtime.as_ref().map_or(&self.engine as &dyn Engine, |(engine, _)| engine)
