@@ -25,7 +25,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use eadem_model::Engine;
+use eadem_model::{Engine, Round};
 use eadem_sandbox::{LAUNCHER_WORD, launcher_main};
 use others::Others;
 use world::{World, round};
@@ -83,12 +83,21 @@ fn contestants<'a>(kept: &'a World, plain: &'a World, others: &'a Others) -> Vec
     let mut add = |name, start| all.push(Contestant { name, start, times: Vec::new() });
     add("native", Box::new(move || room(plain)));
     add("launcher", Box::new(move || room(kept)));
+    // What a room may write is small enough to lie in memory, as all does that the others write to.
+    add("small", Box::new(move || drop(kept.run(&small()).success())));
     add("empty", Box::new(|| drop(kept.engine.probe().expect("can"))));
     all
 }
 
 fn room(world: &World) {
     drop(world.run(&round(&["/bin/true"])).success());
+}
+
+/// The same round in a room that lies in memory.
+fn small() -> Round {
+    let mut round = round(&["/bin/true"]);
+    round.plan.limits.disk_bytes = 1 << 20;
+    round
 }
 
 /// Total time of many rooms, the removal of the last one included.

@@ -44,8 +44,9 @@ pub(crate) struct Guard<'a> {
 impl<'a> Guard<'a> {
     /// Makes the room's control groups, and looks at its disk as it is before the build.
     pub(crate) fn new(launch: &'a Launch, directory: &Directory, pid_1: UnixStream) -> io::Result<Self> {
-        let scratch = launch.kept.clone().unwrap_or_else(|| directory.scratch());
-        let disk = Disk::watch(&scratch)?;
+        let on_disk =
+            if launch.scratch_in_memory { directory.path().to_owned() } else { directory.scratch() };
+        let disk = Disk::watch(launch.kept.as_ref().unwrap_or(&on_disk))?;
         let groups = Groups::make(&launch.room.limits, directory)?;
         Ok(Self { launch, groups, disk, census: Census::new(), pid_1, room: None, spoke: false })
     }

@@ -205,7 +205,10 @@ pub(crate) fn furnish<'a>(
     pid_1: UnixStream,
 ) -> Result<Guard<'a>, Failure> {
     let n = launch.room.scratch.len();
-    directory.furnish(n, launch.outer).host(|| "making scratch directories".to_owned())?;
+    // A room in memory makes its own there.
+    if !launch.scratch_in_memory {
+        directory.furnish(n, launch.outer).host(|| "making scratch directories".to_owned())?;
+    }
     if let Some(kept) = &launch.kept {
         let furnished = kept::furnish(kept, n, launch.outer);
         furnished.host(|| format!("taking what a build left in {}", kept.display()))?;
