@@ -160,9 +160,7 @@ impl DockerEngine {
     ) -> Result<(), Stop> {
         let done = match ending {
             // Who wants to leave does not want to wait for a download.
-            Ending::Cancelled => {
-                kept::discard(kept).map_err(|source| put_down(kept, source).into())
-            }
+            Ending::Cancelled => kept::discard(kept).map_err(|source| put_down(kept, source).into()),
             _ => {
                 self.runtime.block_on(kept::keep(&stay.source(container, &room.limits), &room.scratch, kept))
             }

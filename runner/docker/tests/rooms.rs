@@ -43,11 +43,11 @@ use support::{
     world::{World, engine, furnish},
 };
 use terminal::{
-    whether_a_build_did_well_is_for_the_caller_to_judge, a_daemon_that_goes_away_gives_the_terminal_back,
-    a_killed_eadem_at_a_terminal_is_swept, a_prompt_has_a_terminal_of_its_own,
-    a_prompt_has_the_size_of_the_users_terminal, a_reader_that_goes_away_ends_the_writer,
-    a_signal_or_a_closed_window_ends_the_room, keys_reach_the_job_in_the_foreground,
-    much_is_carried_both_ways_without_loss, what_a_failed_build_left_is_kept_and_shown,
+    a_daemon_that_goes_away_gives_the_terminal_back, a_killed_eadem_at_a_terminal_is_swept,
+    a_prompt_has_a_terminal_of_its_own, a_prompt_has_the_size_of_the_users_terminal,
+    a_reader_that_goes_away_ends_the_writer, a_signal_or_a_closed_window_ends_the_room,
+    keys_reach_the_job_in_the_foreground, much_is_carried_both_ways_without_loss,
+    what_a_failed_build_left_is_kept_and_shown, whether_a_build_did_well_is_for_the_caller_to_judge,
     without_a_terminal_streams_stay_apart,
 };
 use transfer::a_transfer_that_stalls_is_given_up_and_leaves_nothing;
