@@ -1,8 +1,18 @@
 //! `--engine docker`: the real recipe in rooms of a private Docker Engine and a private Podman.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    os::unix::{fs::PermissionsExt, net::UnixListener},
+    path::Path,
+};
 
-use crate::support::{REPOSITORY, lane::Lane, service::Service};
+use crate::support::{
+    REPOSITORY,
+    lane::Lane,
+    run::Run,
+    service::Service,
+    world::{Who, World},
+};
 
 /// Verifies hexyl in rooms of a daemon and expects what the native engine gave.
 fn gives_the_same(start: fn(&Path) -> Service) {
@@ -39,6 +49,23 @@ fn a_daemon_that_is_not_there_is_named_with_what_to_type() {
     assert_eq!(run.stdout(), "inconclusive  hexyl\n", "{run}");
     let run = run.stderr_has(&format!("no daemon of Docker or Podman answers at {socket}"));
     drop(run.stderr_has("hint: sudo systemctl start docker"));
+}
+
+#[test]
+fn a_socket_that_lets_nobody_in_is_named_with_what_to_type() {
+    let world = World::of(Who::ordinary());
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let may = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("is ours");
+    };
+    let socket = place.path().join("docker.sock");
+    let _listener = UnixListener::bind(&socket).expect("a free name");
+    may(place.path(), 0o755);
+    may(&socket, 0o660);
+    let mut doctor = world.command(["doctor", "--engine", "docker", "--offline"]);
+    let run = Run::of(doctor.env("DOCKER_HOST", format!("unix://{}", socket.display()))).exit(9);
+    let run = run.stderr_has("does not let this user in");
+    drop(run.stderr_has("hint: sudo usermod --append --groups docker"));
 }
 
 /// The two lists are written in two floors that may not know each other.

@@ -239,7 +239,8 @@ fn a_weak_room_cannot_be_entered_nor_its_state_be_kept() {
     let world = lane.fixture("fails");
     let run = lane.run(&mut shell(&world, NATIVE, &["fails", "--isolation", "weak"], &["true"])).exit(2);
     drop(
-        run.one_error().stderr_has("hint: rooms of the engines native and oci:RUNTIME can be entered, weak"),
+        run.one_error()
+            .stderr_has("hint: rooms of the engines native, docker and oci:RUNTIME can be entered, weak"),
     );
     let words = ["build", "fails", "--isolation", "weak", "--keep-failed"];
     let run = lane.run(&mut world.command(words)).exit(7).one_error();

@@ -11,16 +11,17 @@ use eadem_model::{Image, ImageLock, Recipe, RecipeLock, document};
 use crate::support::{REPOSITORY, disk};
 
 /// The floors and what each may import; `cli` is the root package.
-const EDGES: [(&str, &[&str]); 9] = [
+const EDGES: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("store", &["model"]),
-    ("sandbox", &["model"]),
-    ("docker", &["model"]),
+    ("terminal", &["model"]),
+    ("sandbox", &["model", "terminal"]),
+    ("docker", &["model", "terminal"]),
     ("fetch", &["model", "store"]),
     ("image", &["model", "store"]),
     ("source", &["model", "store"]),
     ("flow", &["model", "store", "image", "source"]),
-    ("cli", &["model", "store", "sandbox", "docker", "fetch", "image", "source", "flow"]),
+    ("cli", &["model", "store", "terminal", "sandbox", "docker", "fetch", "image", "source", "flow"]),
 ];
 
 /// Crates that can reach a network.

@@ -217,7 +217,7 @@ impl From<FlowError> for Report {
             FlowError::Store(error) => error.into(),
             FlowError::Engine(error) => error.into(),
             FlowError::NoTerminal { .. } => Self::of(Exit::Usage, &error)
-                .hint("rooms of the engines native and oci:RUNTIME can be entered, weak ones cannot"),
+                .hint("rooms of the engines native, docker and oci:RUNTIME can be entered, weak ones cannot"),
             FlowError::KeptInUse { ref recipe } => Self::of(Exit::Usage, &error)
                 .hint(format!("eadem shell --clean {recipe} enters a fresh room")),
             FlowError::Path(ref path) => Self::of(Exit::Invalid, path),

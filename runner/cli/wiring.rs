@@ -206,7 +206,7 @@ fn end_on_interrupt() {
 
 #[expect(clippy::exit, reason = "the other threads may be waiting for the network")]
 fn end_at_once() {
-    eadem_sandbox::restore_terminal();
+    eadem_terminal::restore_terminal();
     std::process::exit(Exit::Interrupted.code().into());
 }
 

@@ -9,7 +9,10 @@ use eadem_model::{Architecture, Digest, DigestWriter};
 use serde_json::json;
 use tar::Header;
 
-use crate::layer::{self, ROOT};
+use crate::{
+    layer::{self, ROOT},
+    upload::Heard,
+};
 
 /// An image that is known byte by byte before it is sent.
 pub(crate) struct Archive {
@@ -26,14 +29,16 @@ struct Layer {
 }
 
 impl Archive {
-    /// Reads the layers once, since an archive names digests and sizes before the bytes.
+    /// Reads the layers once, since an archive names digests and sizes before the bytes; as long as somebody
+    /// waits for the archive.
     pub(crate) fn survey(
         dirs: &[PathBuf],
         architecture: Architecture,
         tag: String,
         label: (&str, &str),
+        to: &dyn Heard,
     ) -> io::Result<Self> {
-        let layers = dirs.iter().cloned().map(Layer::survey).collect::<io::Result<Vec<_>>>()?;
+        let layers = dirs.iter().map(|dir| Layer::survey(dir.clone(), to)).collect::<io::Result<Vec<_>>>()?;
         let diff_ids: Vec<String> = layers.iter().map(|layer| layer.digest.to_string()).collect();
         let config = json!({
             "architecture": architecture.as_str(),
@@ -64,8 +69,8 @@ impl Archive {
 }
 
 impl Layer {
-    fn survey(dir: PathBuf) -> io::Result<Self> {
-        let mut counter = io::BufWriter::with_capacity(1 << 20, DigestWriter::new(io::sink()));
+    fn survey(dir: PathBuf, to: &dyn Heard) -> io::Result<Self> {
+        let mut counter = io::BufWriter::with_capacity(1 << 20, DigestWriter::new(Sink(to)));
         layer::write(&dir, ROOT, &mut counter)?;
         let (digest, size, _) = counter.into_inner().map_err(io::IntoInnerError::into_error)?.finish();
         Ok(Self { dir, digest, size })
@@ -85,6 +90,19 @@ impl Layer {
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         }
         pad(to, size)
+    }
+}
+
+/// Takes everything as long as somebody listens elsewhere.
+struct Sink<'a>(&'a dyn Heard);
+
+impl Write for Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.is_heard().map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -117,15 +135,37 @@ mod tests {
 
     use super::*;
 
+    /// Somebody who listens, or does not.
+    struct Ear(Vec<u8>, bool);
+
+    impl Write for Ear {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Heard for Ear {
+        fn is_heard(&self) -> io::Result<()> {
+            if self.1 { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+        }
+    }
+
     #[test]
     fn the_manifest_names_what_is_there_and_the_configuration_has_the_layers_digests() {
         let dir = tempfile::tempdir().expect("a directory");
         fs::write(dir.path().join("file"), "content").expect("writes");
         let dirs = [dir.path().to_owned(), dir.path().to_owned()];
         let tag = "name:tag".to_owned();
-        let archive = Archive::survey(&dirs, Architecture::Arm64, tag, ("key", "value")).expect("readable");
-        let mut bytes = Vec::new();
-        archive.write(&mut bytes).expect("writes");
+        let survey =
+            |to: &dyn Heard| Archive::survey(&dirs, Architecture::Arm64, tag.clone(), ("key", "value"), to);
+        assert!(survey(&Ear(Vec::new(), false)).is_err(), "nobody waits for it");
+        let mut ear = Ear(Vec::new(), true);
+        survey(&ear).expect("readable").write(&mut ear).expect("writes");
+        let bytes = ear.0;
         let mut files = std::collections::BTreeMap::new();
         for entry in tar::Archive::new(&bytes[..]).entries().expect("an archive") {
             let mut entry = entry.expect("readable");

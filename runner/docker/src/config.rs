@@ -11,7 +11,7 @@ use crate::{
     limit,
     profile::profile,
     stay::Stay,
-    wrapper::{self, Start, Tools},
+    wrapper::{self, Program, Start},
 };
 
 /// Bytes and files that each of /tmp, /var/tmp and /dev/shm may hold.
@@ -58,19 +58,35 @@ pub(crate) struct Volumes {
     pub(crate) scratch: Vec<String>,
 }
 
+/// What stands behind the payload's standard input, output and error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Streams {
+    /// Nothing to read; both outputs are one.
+    Log,
+    /// Three pipes.
+    Pipes,
+    /// A terminal of the room's own.
+    Terminal,
+}
+
 /// A container that can be started.
 pub(crate) fn container(
     stay: &Stay<'_>,
     room: &Room,
     image: String,
     volumes: &Volumes,
-    tools: Tools,
+    program: Program,
 ) -> Result<ContainerCreateBody, EngineError> {
-    let start = wrapper::start(room, tools, settles_addresses(stay.daemon))?;
+    let start = wrapper::start(room, program, settles_addresses(stay.daemon))?;
+    let is_visited = program.streams != Streams::Log;
     let Start { entrypoint, arguments, env, working_dir } = start;
     Ok(ContainerCreateBody {
         hostname: Some(room.hostname.clone()),
         user: Some(format!("{}:{}", room.user.uid, room.user.gid)),
+        attach_stdin: Some(is_visited),
+        open_stdin: Some(is_visited),
+        stdin_once: Some(is_visited),
+        tty: Some(program.streams == Streams::Terminal),
         attach_stdout: Some(true),
         attach_stderr: Some(true),
         env: Some(env),

@@ -9,23 +9,25 @@ use std::{
 use bollard::query_parameters::CreateContainerOptions;
 use eadem_model::{
     Abilities, Architecture, Digest, Ending, Engine, EngineError, Event, Inputs, Isolation, Outcome,
-    OutputSink, Room, RoomPath, Round, TreePath, Users, Watch,
+    OutputSink, Room, RoomPath, Round, Terminal, TreePath, Usage, Users, Watch,
 };
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     abilities::abilities,
-    config::{self, Volumes},
+    config::{self, Streams, Volumes},
     daemon::{Daemon, Make},
+    download::put_down,
     endpoint::Surroundings,
-    image, limit,
-    live::{Course, live},
+    halt::{Halt, Stop},
+    image, kept, limit,
+    live::{Audience, Course, live},
     output,
     owner::Owner,
     stage,
     stay::{Stay, Thing},
     sweep::sweep,
-    wrapper::Tools,
+    wrapper::{Program, Tools},
 };
 
 /// Runs rounds in containers of Docker Engine or Podman.
@@ -34,7 +36,7 @@ use crate::{
 pub struct DockerEngine {
     surroundings: Surroundings,
     spool_dir: PathBuf,
-    runtime: Runtime,
+    pub(crate) runtime: Runtime,
     owner: Owner,
     daemon: OnceLock<Daemon>,
 }
@@ -55,15 +57,11 @@ impl Engine for DockerEngine {
         out: &mut dyn OutputSink,
         watch: &Watch<'_>,
     ) -> Result<Outcome, EngineError> {
-        let room = round.room()?;
-        check(&room)?;
-        let daemon = self.daemon(watch.events)?;
-        fits(daemon, room.architecture)?;
-        passes(daemon, &room)?;
-        let places = Places::of(&room, inputs)?;
-        let stay = Stay::new(daemon, &self.runtime, &self.owner, round.plan.digest().hex());
-        let outcome = self.live(&stay, &room, places, out, watch);
-        leave(&stay, outcome, watch)
+        self.in_stay(round, inputs, watch, |stay, room, places| self.live(stay, room, places, out, watch))
+    }
+
+    fn terminal(&self) -> Option<&dyn Terminal> {
+        Some(self)
     }
 }
 
@@ -90,6 +88,27 @@ impl DockerEngine {
         Ok(self.daemon.get_or_init(|| daemon))
     }
 
+    /// Looks whether there can be such a room, has something done with what it has at the daemon, and removes
+    /// that.
+    pub(crate) fn in_stay<T>(
+        &self,
+        round: &Round,
+        inputs: &dyn Inputs,
+        watch: &Watch<'_>,
+        work: impl FnOnce(&Stay<'_>, &Room, Places) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        let room = round.room()?;
+        check(&room)?;
+        let daemon = self.daemon(watch.events)?;
+        fits(daemon, room.architecture)?;
+        passes(daemon, &room)?;
+        let places = Places::of(&room, inputs)?;
+        let halt = Halt::new(watch.cancel, &room.limits);
+        let stay = Stay::new(daemon, halt, &self.runtime, &self.owner, round.plan.digest().hex());
+        let done = work(&stay, &room, places);
+        leave(&stay, done, watch)
+    }
+
     /// Runs one room from its making to its end; what it had is removed by the caller.
     fn live(
         &self,
@@ -100,40 +119,89 @@ impl DockerEngine {
         watch: &Watch<'_>,
     ) -> Result<Outcome, EngineError> {
         let tools = Tools::of(&places.layer_dirs);
-        let container = self.runtime.block_on(create(stay, room, places, tools))?;
-        let course = self.runtime.block_on(live(stay.daemon, &container, room, watch))?;
+        let course = match self.course(stay, room, places, tools, out, watch) {
+            Ok(course) => course,
+            Err(Stop::Cancelled) => Course { ending: Ending::Cancelled, usage: Usage::default() },
+            Err(Stop::Error(error)) => return Err(error),
+        };
+        Ok(outcome(stay.daemon, room, tools, course))
+    }
+
+    fn course(
+        &self,
+        stay: &Stay<'_>,
+        room: &Room,
+        places: Places,
+        tools: Tools,
+        out: &mut dyn OutputSink,
+        watch: &Watch<'_>,
+    ) -> Result<Course, Stop> {
+        let program = Program { tools, streams: Streams::Log };
+        let container = self.runtime.block_on(create(stay, room, places, program))?;
+        let course = self.runtime.block_on(live(stay.daemon, &container, room, watch, Audience::Log))?;
         let ending = match course.ending {
-            Ending::Success => self.take(stay.daemon, &container, room, out)?,
+            Ending::Success => self.take(stay, &container, room, out)?,
             other => other,
         };
-        Ok(outcome(stay.daemon, room, tools, Course { ending, ..course }))
+        if let Some(kept) = watch.keep {
+            self.keep(stay, (&container, room), &ending, kept, watch)?;
+        }
+        Ok(Course { ending, ..course })
+    }
+
+    /// Keeps what a build wrote; that it cannot be kept is not the build's fault.
+    fn keep(
+        &self,
+        stay: &Stay<'_>,
+        (container, room): (&str, &Room),
+        ending: &Ending,
+        kept: &Path,
+        watch: &Watch<'_>,
+    ) -> Result<(), Stop> {
+        let done = match ending {
+            // Who wants to leave does not want to wait for a download.
+            Ending::Cancelled => kept::discard(kept).map_err(|source| put_down(kept, source).into()),
+            _ => {
+                self.runtime.block_on(kept::keep(&stay.source(container, &room.limits), &room.scratch, kept))
+            }
+        };
+        let Err(stop) = done else { return Ok(()) };
+        // Half a state would be taken for a whole one; what cannot be removed goes with the next.
+        let _ = kept::discard(kept);
+        let Stop::Error(error) = stop else { return Err(stop) };
+        let message = format!("the state of the build cannot be kept: {error}");
+        (watch.events)(Event::Warning { message });
+        Ok(())
     }
 
     fn take(
         &self,
-        daemon: &Daemon,
+        stay: &Stay<'_>,
         container: &str,
         room: &Room,
         out: &mut dyn OutputSink,
-    ) -> Result<Ending, EngineError> {
+    ) -> Result<Ending, Stop> {
         let failed = |attempt: &str| {
             let attempt = attempt.to_owned();
             move |source| EngineError::Io { attempt, source }
         };
         fs::create_dir_all(&self.spool_dir).map_err(failed("making a place for outputs"))?;
-        let downloads = output::download(daemon, container, room, &self.spool_dir);
+        let source = stay.source(container, &room.limits);
+        let downloads = output::fetch(&source, room, &self.spool_dir);
         match self.runtime.block_on(downloads)? {
             Err(ending) => Ok(ending),
-            Ok(downloads) => output::take(downloads, room.limits.output_bytes, out)
-                .map_err(failed("taking the outputs of a room")),
+            Ok(downloads) => Ok(output::take(downloads, room.limits.output_bytes, out)
+                .map_err(failed("taking the outputs of a room"))?),
         }
     }
 }
 
-/// The directories of the store that a room is made of.
-struct Places {
-    layer_dirs: Vec<PathBuf>,
-    input_dirs: Vec<PathBuf>,
+/// What of the host a room is made of.
+pub(crate) struct Places {
+    pub(crate) layer_dirs: Vec<PathBuf>,
+    pub(crate) input_dirs: Vec<PathBuf>,
+    /// What its writable directories hold at first, if that was kept.
+    pub(crate) kept: Option<PathBuf>,
 }
 
 impl Places {
@@ -145,6 +213,7 @@ impl Places {
         Ok(Self {
             layer_dirs: room.rootfs.iter().map(open).collect::<Result<_, _>>()?,
             input_dirs: room.inputs.iter().map(input).collect::<Result<_, _>>()?,
+            kept: None,
         })
     }
 }
@@ -208,11 +277,16 @@ fn passes(daemon: &Daemon, room: &Room) -> Result<(), EngineError> {
 }
 
 /// Makes all that a room needs; gives the container, which can be started.
-async fn create(stay: &Stay<'_>, room: &Room, places: Places, tools: Tools) -> Result<String, EngineError> {
-    let rootfs = image::ensure(stay.daemon, room, &places.layer_dirs).await?;
+pub(crate) async fn create(
+    stay: &Stay<'_>,
+    room: &Room,
+    places: Places,
+    program: Program,
+) -> Result<String, Stop> {
+    let rootfs = image::ensure(stay, room, &places.layer_dirs).await?;
     let volumes = volumes(stay, room).await?;
-    let image = stage::furnish(stay, room, rootfs, places.input_dirs, &volumes).await?;
-    let body = config::container(stay, room, image, &volumes, tools)?;
+    let image = stage::furnish(stay, room, rootfs, places, &volumes).await?;
+    let body = config::container(stay, room, image, &volumes, program)?;
     let created = stay.daemon.docker.create_container(None::<CreateContainerOptions>, body).await;
     let id = created.map_err(stay.daemon.failed("to make a room"))?.id;
     stay.keep(Thing::Container(id.clone()));
@@ -253,13 +327,9 @@ fn outcome(daemon: &Daemon, room: &Room, tools: Tools, course: Course) -> Outcom
 }
 
 /// Removes what a room had; what went wrong before is worth more than what goes wrong now.
-fn leave(
-    stay: &Stay<'_>,
-    outcome: Result<Outcome, EngineError>,
-    watch: &Watch<'_>,
-) -> Result<Outcome, EngineError> {
-    match (outcome, stay.end()) {
-        (outcome, Ok(())) => outcome,
+fn leave<T>(stay: &Stay<'_>, done: Result<T, EngineError>, watch: &Watch<'_>) -> Result<T, EngineError> {
+    match (done, stay.end()) {
+        (done, Ok(())) => done,
         (Ok(_), Err(error)) => Err(error),
         (Err(first), Err(second)) => {
             let message =

@@ -12,6 +12,8 @@ use futures_util::TryStreamExt;
 use crate::{
     archive::Archive,
     daemon::{Daemon, is_absence},
+    halt::Stop,
+    stay::Stay,
     upload::Upload,
 };
 
@@ -25,14 +27,16 @@ const REPOSITORY: &str = "localhost/eadem/rootfs";
 const FORMAT: u32 = 1;
 
 /// The id of the image of a room's layers; loads it if the daemon does not have it.
-pub(crate) async fn ensure(daemon: &Daemon, room: &Room, dirs: &[PathBuf]) -> Result<String, EngineError> {
+pub(crate) async fn ensure(stay: &Stay<'_>, room: &Room, dirs: &[PathBuf]) -> Result<String, Stop> {
+    let daemon = stay.daemon;
     let key = key(room).hex();
     let name = format!("{REPOSITORY}:{key}");
     if let Some(id) = find(daemon, &name).await? {
         return Ok(id);
     }
-    load(daemon, room, dirs.to_vec(), key, name.clone()).await?;
-    find(daemon, &name).await?.ok_or_else(|| daemon.odd("no image after loading one"))
+    let load = load(daemon, room, dirs.to_vec(), key, name.clone());
+    stay.halt.guard(&daemon.name, "to load an image", load).await?;
+    Ok(find(daemon, &name).await?.ok_or_else(|| daemon.odd("no image after loading one"))?)
 }
 
 fn key(room: &Room) -> Digest {
@@ -58,7 +62,7 @@ async fn load(
 ) -> Result<(), EngineError> {
     let architecture = room.architecture;
     let (upload, archive) =
-        Upload::start(move |to| Archive::survey(&dirs, architecture, name, (LABEL, &key))?.write(to));
+        Upload::start(move |to| Archive::survey(&dirs, architecture, name, (LABEL, &key), to)?.write(to));
     let options = ImportImageOptionsBuilder::default().quiet(true).build();
     let answers = daemon.docker.import_image_stream(options, archive, None);
     let loaded = answers.try_for_each(|_| async { Ok(()) }).await;

@@ -4,7 +4,7 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs::{self, File, Metadata},
     io::{self, Read, Write},
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
@@ -81,14 +81,23 @@ impl<W: Write> Layer<W> {
 
     fn link(&mut self, metadata: &Metadata, way: &Path, target: &Path, kind: EntryType) -> io::Result<()> {
         let mut header = header(metadata, self.ids, kind);
-        let bytes = target.as_os_str().as_bytes();
-        if bytes.len() > SHORT {
-            return self.to.append_link(&mut header, way, target);
-        }
-        // As it is written: `a//b/` and `a/b` lead to the same place and are not the same bytes.
-        header.set_link_name_literal(bytes)?;
-        self.to.append_data(&mut header, way, io::empty())
+        append_link(&mut self.to, &mut header, way, target.as_os_str().as_bytes())
     }
+}
+
+/// Writes a link with its target as it is: `a//b/` and `a/b` lead to the same place and are not the same
+/// bytes.
+pub(crate) fn append_link(
+    to: &mut Builder<impl Write>,
+    header: &mut Header,
+    way: &Path,
+    target: &[u8],
+) -> io::Result<()> {
+    if target.len() > SHORT {
+        return to.append_link(header, way, Path::new(OsStr::from_bytes(target)));
+    }
+    header.set_link_name_literal(target)?;
+    to.append_data(header, way, io::empty())
 }
 
 fn header(metadata: &Metadata, ids: Ids, kind: EntryType) -> Header {

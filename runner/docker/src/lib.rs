@@ -1,7 +1,7 @@
 //! The docker engine: rooms made by Docker Engine or Podman, through the API that both have.
 //!
-//! *Power*: a socket; it also starts ssh when the daemon's address says so. *May import*: model. *Never*:
-//! mounts a directory of the host into a room, pulls an image, prints, or passes over a difference to the
+//! *Power*: a socket; it also starts ssh when the daemon's address says so. *May import*: model,
+//! terminal. *Never*: mounts a directory of the host into a room, pulls an image, prints, or passes over a difference to the
 //! native engine's rooms in silence.
 //!
 //! The daemon may run elsewhere, so nothing is shown to it by path. For each room there are
@@ -20,20 +20,26 @@ mod abilities;
 mod archive;
 mod config;
 mod daemon;
+mod download;
 mod endpoint;
 mod engine;
+mod halt;
 mod image;
+mod kept;
 mod layer;
 mod limit;
 mod live;
 mod output;
 mod owner;
 mod profile;
+mod replay;
 mod ssh;
 mod stage;
 mod stay;
 mod sweep;
+mod terminal;
 mod upload;
+mod visit;
 mod wrapper;
 
 pub use endpoint::Surroundings;

@@ -1,27 +1,29 @@
 //! The life of a container, from its start to the death of its last process.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use bollard::{
     container::AttachContainerResults,
     errors::Error,
     models::ContainerStatsResponse,
     query_parameters::{
-        AttachContainerOptionsBuilder, KillContainerOptionsBuilder, StatsOptionsBuilder,
-        WaitContainerOptionsBuilder,
+        AttachContainerOptions, AttachContainerOptionsBuilder, KillContainerOptionsBuilder,
+        StatsOptionsBuilder, WaitContainerOptionsBuilder,
     },
 };
+use bytes::Bytes;
 use eadem_model::{Ending, EngineError, Limit, Limits, Room, Usage, Watch};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt};
 use tokio::{
     task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval},
 };
 
-use crate::daemon::Daemon;
-
-/// How soon a wish to cancel is seen.
-const GLANCE: Duration = Duration::from_millis(50);
+use crate::{
+    daemon::Daemon,
+    halt::GLANCE,
+    visit::{self, Far, Shown},
+};
 
 /// How long a daemon may take to do what it was told: to kill, or to end a log.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,11 +32,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const SIGNALLED: i64 = 128;
 const KILLED: i64 = SIGNALLED + 9;
 const LAST_SIGNAL: i64 = 64;
+const PIPE: i32 = 13;
 
 /// What happened in a container.
 pub(crate) struct Course {
     pub(crate) ending: Ending,
     pub(crate) usage: Usage,
+}
+
+/// Who hears what a program says.
+pub(crate) enum Audience {
+    /// The caller's log, up to its limit.
+    Log,
+    /// Somebody who has the other ends of the program's streams, and is told when it runs.
+    Visitor(Box<Far>, Box<dyn FnOnce()>),
 }
 
 /// Starts a container and sees it through.
@@ -43,17 +54,18 @@ pub(crate) async fn live(
     container: &str,
     room: &Room,
     watch: &Watch<'_>,
+    audience: Audience,
 ) -> Result<Course, EngineError> {
+    let is_visited = matches!(audience, Audience::Visitor(..));
     // Before the start, so that not a byte is missed.
-    let options = AttachContainerOptionsBuilder::default().stream(true).stdout(true).stderr(true).build();
-    let attached = daemon.docker.attach_container(container, Some(options)).await;
-    let since = Instant::now();
+    let attached = daemon.docker.attach_container(container, Some(ears(is_visited))).await;
     let mut life = Life {
         daemon,
         container,
         limits: &room.limits,
         watch,
-        since,
+        is_visited,
+        since: Instant::now(),
         logged: 0,
         killed: None,
         usage: Usage::default(),
@@ -63,16 +75,40 @@ pub(crate) async fn live(
         // Podman looks at the program before it shows the log.
         Err(error) => Err(error),
     };
-    let AttachContainerResults { output, .. } = match started {
-        Ok(attached) => attached,
+    let said = match started {
+        Ok(attached) => listen(attached, audience, daemon, container),
         Err(error) => {
             let ending = unstarted(daemon, room, watch, error)?;
             return Ok(Course { ending, usage: life.usage });
         }
     };
-    let status = life.see_through(output).await?;
+    let status = life.see_through(said).await?;
     life.usage.wall_ms = u64::try_from(life.since.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(Course { ending: life.ending(status).await?, usage: life.usage })
+}
+
+fn ears(is_visited: bool) -> AttachContainerOptions {
+    AttachContainerOptionsBuilder::default().stream(true).stdin(is_visited).stdout(true).stderr(true).build()
+}
+
+/// What a program said.
+enum Said {
+    /// To the log.
+    Log(Bytes),
+    /// To the visitor.
+    Visitor(Shown),
+}
+
+type Saying = Pin<Box<dyn Stream<Item = Result<Said, Error>>>>;
+
+fn listen(attached: AttachContainerResults, audience: Audience, daemon: &Daemon, container: &str) -> Saying {
+    match audience {
+        Audience::Log => Box::pin(attached.output.map_ok(|piece| Said::Log(piece.into_bytes()))),
+        Audience::Visitor(far, started) => {
+            started();
+            Box::pin(visit::attend(*far, attached, &daemon.docker, container).map_ok(Said::Visitor))
+        }
+    }
 }
 
 /// A program that is not there is an ending and no error.
@@ -103,17 +139,16 @@ struct Life<'a> {
     container: &'a str,
     limits: &'a Limits,
     watch: &'a Watch<'a>,
+    is_visited: bool,
     since: Instant,
     logged: u64,
     killed: Option<Ending>,
     usage: Usage,
 }
 
-type Log = std::pin::Pin<Box<dyn Stream<Item = Result<bollard::container::LogOutput, Error>> + Send>>;
-
 impl Life<'_> {
     /// Reads the log and watches the clock until the container has ended; gives its exit status.
-    async fn see_through(&mut self, mut log: Log) -> Result<i64, EngineError> {
+    async fn see_through(&mut self, mut log: Saying) -> Result<i64, EngineError> {
         let options = WaitContainerOptionsBuilder::default().condition("not-running").build();
         let mut ended = self.daemon.docker.wait_container(self.container, Some(options)).boxed();
         let options = StatsOptionsBuilder::default().stream(true).build();
@@ -125,12 +160,13 @@ impl Life<'_> {
         while status.is_none() || has_log {
             tokio::select! {
                 piece = log.next(), if has_log => match piece {
-                    Some(piece) => self.take(&piece.map_err(self.daemon.failed("to show its log"))?.into_bytes()),
+                    Some(said) => self.hear(&said.map_err(self.daemon.failed("to show its log"))?),
                     None => has_log = false,
                 },
                 answer = ended.next(), if status.is_none() => {
                     status = Some(exit_status(answer).map_err(self.daemon.failed("to wait"))?);
-                    deadline = Some(Instant::now() + PATIENCE);
+                    // Somebody may read as slowly as he likes.
+                    deadline = deadline.or((!self.is_visited).then(|| Instant::now() + PATIENCE));
                 }
                 sample = stats.next(), if has_stats => match sample {
                     Some(Ok(sample)) => self.look_at(&sample),
@@ -154,6 +190,15 @@ impl Life<'_> {
             }
         }
         Ok(status.unwrap_or_default())
+    }
+
+    fn hear(&mut self, said: &Said) {
+        match said {
+            Said::Log(bytes) => self.take(bytes),
+            Said::Visitor(Shown::Yes) => {}
+            // As who writes into a pipe without a reader.
+            Said::Visitor(Shown::No) => self.end(Ending::Signalled(PIPE)),
+        }
     }
 
     /// Hands the log on, up to its limit.

@@ -6,25 +6,22 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, Read, Seek, SeekFrom},
     path::Path,
 };
 
-use bollard::{
-    container::PathStatResponse,
-    query_parameters::{ContainerArchiveInfoOptionsBuilder, DownloadFromContainerOptionsBuilder},
-};
+use bollard::{container::PathStatResponse, query_parameters::ContainerArchiveInfoOptionsBuilder};
 use eadem_model::{Ending, EngineError, Limit, OutputSink, Room, RoomOutput, TreePath};
-use futures_util::StreamExt;
 use tar::EntryType;
 
-use crate::daemon::{Daemon, Make, is_absence};
+use crate::{
+    daemon::{Daemon, Make, is_absence},
+    download::{Source, put_down},
+    halt::Stop,
+};
 
 /// Directories within each other, as in the native engine.
 const DEEPEST: usize = 128;
-
-/// What an archive needs for each entry besides its content, long names included.
-const ENTRY_BYTES: u64 = 4096;
 
 /// Bits of a mode as Go, in which daemons are written, counts them.
 const GO_DIRECTORY: u32 = 1 << 31;
@@ -78,29 +75,27 @@ impl From<io::Error> for Halt {
 }
 
 /// Downloads all outputs of a room, or says which is missing or too large.
-pub(crate) async fn download(
-    daemon: &Daemon,
-    container: &str,
+pub(crate) async fn fetch(
+    source: &Source<'_>,
     room: &Room,
     spool_dir: &Path,
-) -> Result<Result<Vec<Download>, Ending>, EngineError> {
-    let fetcher = Fetcher { daemon, container, room, spool_dir };
-    match daemon.make {
+) -> Result<Result<Vec<Download>, Ending>, Stop> {
+    let fetcher = Fetcher { source, room, spool_dir };
+    match source.daemon.make {
         Make::Docker => fetcher.each().await,
         Make::Podman => fetcher.directories().await,
     }
 }
 
 struct Fetcher<'a> {
-    daemon: &'a Daemon,
-    container: &'a str,
+    source: &'a Source<'a>,
     room: &'a Room,
     spool_dir: &'a Path,
 }
 
 impl Fetcher<'_> {
     /// Asks for each output by itself.
-    async fn each(&self) -> Result<Result<Vec<Download>, Ending>, EngineError> {
+    async fn each(&self) -> Result<Result<Vec<Download>, Ending>, Stop> {
         let mut downloads = Vec::new();
         let limit = self.room.limits.output_bytes;
         for output in &self.room.outputs {
@@ -118,7 +113,7 @@ impl Fetcher<'_> {
 
     /// Asks for the directories that hold outputs. Podman follows links and does not say so, so that of
     /// a path alone nobody knows where it leads; in a whole directory links are links.
-    async fn directories(&self) -> Result<Result<Vec<Download>, Ending>, EngineError> {
+    async fn directories(&self) -> Result<Result<Vec<Download>, Ending>, Stop> {
         let mut downloads = Vec::new();
         let limit = self.room.limits.disk_bytes;
         for (directory, wanted) in self.by_directory()? {
@@ -144,32 +139,21 @@ impl Fetcher<'_> {
         let (index, way) = self.room.locate(output)?;
         let mut at = self.room.scratch[index].as_str().to_owned();
         for name in way.split('/').filter(|name| !name.is_empty()) {
-            let parent = stat(self.daemon, self.container, &at).await?;
+            let parent = stat(self.source.daemon, self.source.container, &at).await?;
             if parent.is_none_or(|stat| stat.file_mode & GO_DIRECTORY == 0) {
                 return Ok(false);
             }
             at = format!("{at}/{name}");
         }
-        Ok(stat(self.daemon, self.container, &at).await?.is_some())
+        Ok(stat(self.source.daemon, self.source.container, &at).await?.is_some())
     }
 
     /// Puts an archive down; nothing if it holds more than `limit` bytes can need.
-    async fn fetch(&self, path: &str, limit: u64) -> Result<Option<File>, EngineError> {
-        let put_down = |source| EngineError::Io {
-            attempt: format!("writing outputs to {}", self.spool_dir.display()),
-            source,
-        };
-        let mut spool = tempfile::tempfile_in(self.spool_dir).map_err(put_down)?;
-        let mut left = self.room.limits.files.saturating_mul(ENTRY_BYTES).saturating_add(limit);
-        let options = DownloadFromContainerOptionsBuilder::default().path(path).build();
-        let mut pieces = self.daemon.docker.download_from_container(self.container, Some(options)).boxed();
-        while let Some(piece) = pieces.next().await {
-            let piece = piece.map_err(self.daemon.failed(&format!("to send `{path}`")))?;
-            let Some(rest) = left.checked_sub(piece.len() as u64) else { return Ok(None) };
-            left = rest;
-            spool.write_all(&piece).map_err(put_down)?;
-        }
-        Ok(Some(spool))
+    async fn fetch(&self, path: &str, limit: u64) -> Result<Option<File>, Stop> {
+        let spool = tempfile::tempfile_in(self.spool_dir);
+        let mut spool = spool.map_err(|source| put_down(self.spool_dir, source))?;
+        let is_whole = self.source.download(path, limit, (&mut spool, self.spool_dir)).await?;
+        Ok(is_whole.then_some(spool))
     }
 }
 
@@ -310,7 +294,7 @@ impl Wanted {
 }
 
 /// What follows the first part of a name, which stands for what was asked for and may be empty.
-fn below(name: &[u8]) -> &[u8] {
+pub(crate) fn below(name: &[u8]) -> &[u8] {
     let name = name.strip_suffix(b"/").unwrap_or(name);
     let name = name.strip_prefix(b"./").unwrap_or(name);
     name.iter().position(|byte| *byte == b'/').map_or(&[], |at| &name[at + 1..])

@@ -6,7 +6,8 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, Write},
+    fs::File,
+    io::{self, BufReader},
     path::{Path, PathBuf},
 };
 
@@ -20,9 +21,13 @@ use tar::{Builder, EntryType, Header};
 
 use crate::{
     config::{Access, Volumes, mount},
+    engine::Places,
+    halt::Stop,
+    kept,
     layer::{self, Ids, ROOT},
+    replay,
     stay::{Stay, Thing},
-    upload::Upload,
+    upload::{Heard, Upload},
 };
 
 /// Directories that every room has, and their modes.
@@ -36,21 +41,25 @@ const FIXED: [(&str, u32); 7] = [
     ("var/tmp", 0o1777),
 ];
 
-/// Makes the image of a room from that of its layers, and fills the volumes of its inputs.
+/// Makes the image of a room from that of its layers, and fills the volumes of its inputs, and of what it
+/// may write with what was kept.
 pub(crate) async fn furnish(
     stay: &Stay<'_>,
     room: &Room,
     rootfs: String,
-    input_dirs: Vec<PathBuf>,
+    places: Places,
     volumes: &Volumes,
-) -> Result<String, EngineError> {
+) -> Result<String, Stop> {
     let own = own_tar(room)
         .map_err(|source| EngineError::Io { attempt: "writing a room's own files".to_owned(), source })?;
     let stage = create(stay, rootfs, Vec::new()).await?;
     put(stay, &stage, "/", move |to| to.write_all(&own)).await?;
     let image = commit(stay, &stage).await?;
     if !room.inputs.is_empty() {
-        fill(stay, room, image.clone(), input_dirs, volumes).await?;
+        fill(stay, room, image.clone(), places.input_dirs, volumes).await?;
+    }
+    if let Some(kept) = places.kept {
+        restore(stay, room, image.clone(), &kept, volumes).await?;
     }
     Ok(image)
 }
@@ -61,13 +70,31 @@ async fn fill(
     image: String,
     input_dirs: Vec<PathBuf>,
     volumes: &Volumes,
-) -> Result<(), EngineError> {
+) -> Result<(), Stop> {
     let inputs = room.inputs.iter().zip(&volumes.inputs);
     let mounts = inputs.map(|(input, volume)| mount(volume, &input.at, Access::Write)).collect();
     let stage = create(stay, image, mounts).await?;
     let user = ids(room);
     for (input, dir) in room.inputs.iter().zip(input_dirs) {
         put(stay, &stage, input.at.as_str(), move |to| layer::write(&dir, user, to)).await?;
+    }
+    Ok(())
+}
+
+async fn restore(
+    stay: &Stay<'_>,
+    room: &Room,
+    image: String,
+    kept: &Path,
+    volumes: &Volumes,
+) -> Result<(), Stop> {
+    let scratch = room.scratch.iter().zip(&volumes.scratch);
+    let mounts = scratch.map(|(at, volume)| mount(volume, at, Access::Write)).collect();
+    let stage = create(stay, image, mounts).await?;
+    for (index, at) in room.scratch.iter().enumerate() {
+        let archive = kept::archive(kept, index);
+        put(stay, &stage, at.as_str(), move |to| replay::write(BufReader::new(File::open(archive)?), to))
+            .await?;
     }
     Ok(())
 }
@@ -100,14 +127,18 @@ async fn put(
     stay: &Stay<'_>,
     container: &str,
     path: &str,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
-) -> Result<(), EngineError> {
-    let options = UploadToContainerOptionsBuilder::default().path(path).build();
-    let (upload, archive) = Upload::start(write);
-    let sent =
-        stay.daemon.docker.upload_to_container(container, Some(options), body_try_stream(archive)).await;
-    let sent = sent.map_err(stay.daemon.failed(&format!("to take files for `{path}`")));
-    upload.finish(sent, &format!("reading what a room shows at `{path}`")).await
+    write: impl FnOnce(&mut dyn Heard) -> io::Result<()> + Send + 'static,
+) -> Result<(), Stop> {
+    let attempt = format!("to take files for `{path}`");
+    let sending = async {
+        let options = UploadToContainerOptionsBuilder::default().path(path).build();
+        let (upload, archive) = Upload::start(write);
+        let sent =
+            stay.daemon.docker.upload_to_container(container, Some(options), body_try_stream(archive)).await;
+        let sent = sent.map_err(stay.daemon.failed(&attempt));
+        upload.finish(sent, &format!("reading what a room shows at `{path}`")).await
+    };
+    stay.halt.guard(&stay.daemon.name, &attempt, sending).await
 }
 
 async fn commit(stay: &Stay<'_>, stage: &str) -> Result<String, EngineError> {

@@ -9,11 +9,13 @@ use bollard::{
         RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder, RemoveVolumeOptionsBuilder,
     },
 };
-use eadem_model::EngineError;
+use eadem_model::{EngineError, Limits};
 use tokio::{runtime::Runtime, time::timeout};
 
 use crate::{
     daemon::{Daemon, is_absence},
+    download::Source,
+    halt::Halt,
     owner::Owner,
 };
 
@@ -37,15 +39,23 @@ pub(crate) enum Thing {
 /// Things to be removed when this is dropped at the latest.
 pub(crate) struct Stay<'a> {
     pub(crate) daemon: &'a Daemon,
+    /// What ends its transfers early.
+    pub(crate) halt: Halt<'a>,
     runtime: &'a Runtime,
     labels: Vec<(String, String)>,
     things: Mutex<Vec<Thing>>,
 }
 
 impl<'a> Stay<'a> {
-    pub(crate) fn new(daemon: &'a Daemon, runtime: &'a Runtime, owner: &Owner, plan: String) -> Self {
+    pub(crate) fn new(
+        daemon: &'a Daemon,
+        halt: Halt<'a>,
+        runtime: &'a Runtime,
+        owner: &Owner,
+        plan: String,
+    ) -> Self {
         let labels = vec![(OWNER.to_owned(), owner.to_string()), (PLAN.to_owned(), plan)];
-        Self { daemon, runtime, labels, things: Mutex::default() }
+        Self { daemon, halt, runtime, labels, things: Mutex::default() }
     }
 
     /// What everything is marked with.
@@ -56,6 +66,11 @@ impl<'a> Stay<'a> {
     /// Takes a thing into care.
     pub(crate) fn keep(&self, thing: Thing) {
         self.things.lock().unwrap_or_else(PoisonError::into_inner).push(thing);
+    }
+
+    /// The files of a container, from which as much may come as limits allow.
+    pub(crate) fn source<'b>(&'b self, container: &'b str, limits: &'b Limits) -> Source<'b> {
+        Source { daemon: self.daemon, halt: &self.halt, container, limits }
     }
 
     /// Makes an empty volume and gives its name.

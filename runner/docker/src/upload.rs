@@ -20,7 +20,7 @@ pub(crate) struct Upload(JoinHandle<io::Result<()>>);
 impl Upload {
     /// Starts to write; the stream gives what was written, or the writer's error.
     pub(crate) fn start(
-        write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
+        write: impl FnOnce(&mut dyn Heard) -> io::Result<()> + Send + 'static,
     ) -> (Self, impl Stream<Item = io::Result<Bytes>> + Send + 'static) {
         let (sender, mut receiver) = channel(N_PIECES);
         let work = spawn_blocking(move || {
@@ -48,6 +48,19 @@ impl Upload {
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             _ => answer,
         }
+    }
+}
+
+/// A writer that can be asked whether anybody still listens, by those who write nothing for a while.
+pub(crate) trait Heard: Write {
+    /// # Errors
+    /// Nobody does.
+    fn is_heard(&self) -> io::Result<()>;
+}
+
+impl Heard for BufWriter<Pieces> {
+    fn is_heard(&self) -> io::Result<()> {
+        if self.get_ref().0.is_closed() { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     }
 }
 

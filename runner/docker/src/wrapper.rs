@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use eadem_model::{EngineError, Room};
 
+use crate::config::Streams;
+
 /// What of the image can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tools {
@@ -14,6 +16,13 @@ pub(crate) struct Tools {
     pub(crate) shell: bool,
     /// `setarch`: no randomisation of addresses.
     pub(crate) setarch: bool,
+}
+
+/// How a room's program is to be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Program {
+    pub(crate) tools: Tools,
+    pub(crate) streams: Streams,
 }
 
 /// What is started, and with which variables of the daemon's own.
@@ -26,8 +35,11 @@ pub(crate) struct Start {
 }
 
 /// The exit status of shells for a directory that cannot be entered would be the payload's as well, so
-/// the directory is looked at before. Standard error joins standard output: two streams have no order.
-const SCRIPT: &str = "umask \"$1\" && cd \"$2\" && shift 2 && ulimit -S -s 8192 && exec 2>&1 && ";
+/// the directory is looked at before.
+const SCRIPT: &str = "umask \"$1\" && cd \"$2\" && shift 2 && ulimit -S -s 8192 && ";
+
+/// In a log, standard error joins standard output: two streams have no order.
+const JOIN: &str = "exec 2>&1 && ";
 
 impl Tools {
     /// Looks for them in an image's layers.
@@ -45,15 +57,20 @@ fn is_in(layer: &Path, name: &str) -> bool {
 }
 
 /// Wraps a room's program.
-pub(crate) fn start(room: &Room, tools: Tools, may_settle_addresses: bool) -> Result<Start, EngineError> {
+pub(crate) fn start(
+    room: &Room,
+    Program { tools, streams }: Program,
+    may_settle_addresses: bool,
+) -> Result<Start, EngineError> {
     check(room)?;
     let env: Vec<String> = room.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
     if !tools.shell {
         return Ok(bare(room, env));
     }
     let settle = if tools.setarch && may_settle_addresses { "setarch -R " } else { "" };
+    let join = if streams == Streams::Log { JOIN } else { "" };
     // Not `exec`: the shell has to outlive the payload, and `exit` keeps it from becoming the payload.
-    let script = format!("{SCRIPT}{settle}env -i -- \"$@\"; exit $?");
+    let script = format!("{SCRIPT}{join}{settle}env -i -- \"$@\"; exit $?");
     let shell = ["/bin/sh", "-c", &script, "eadem"].map(str::to_owned);
     let first = [format!("{:04o}", room.umask), room.cwd.as_str().to_owned()];
     Ok(Start {
@@ -104,7 +121,7 @@ mod tests {
     use super::*;
     use crate::config::tests::room;
 
-    const ALL: Tools = Tools { shell: true, setarch: true };
+    const ALL: Program = Program { tools: Tools { shell: true, setarch: true }, streams: Streams::Log };
 
     #[test]
     fn words_are_passed_on_as_they_are() {
@@ -120,11 +137,19 @@ mod tests {
     #[test]
     fn without_a_shell_the_daemon_starts_the_program() {
         let tools = Tools { shell: false, setarch: true };
-        let start = start(&room(), tools, true).expect("can be passed on");
+        let start = start(&room(), Program { tools, ..ALL }, true).expect("can be passed on");
         assert_eq!(
             (start.entrypoint, start.env),
             (vec!["/bin/true".into()], vec!["HOSTNAME".into(), "PATH".into()])
         );
+    }
+
+    #[test]
+    fn outputs_are_one_stream_in_a_log_alone() {
+        let script =
+            |streams| start(&room(), Program { streams, ..ALL }, true).expect("can").entrypoint[2].clone();
+        let joins = [Streams::Log, Streams::Pipes, Streams::Terminal].map(|it| script(it).contains("2>&1"));
+        assert_eq!(joins, [true, false, false]);
     }
 
     #[test]

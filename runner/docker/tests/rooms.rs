@@ -13,6 +13,8 @@ mod escape;
 #[path = "../../../tests/support/host.rs"]
 mod host;
 mod support;
+mod terminal;
+mod transfer;
 
 use std::{
     collections::BTreeSet,
@@ -35,10 +37,20 @@ use escape::attempts_to_get_out_are_answered_but_for_these_as_in_native_rooms;
 use support::{
     attempts,
     process::{processes, soon},
+    proxy::Proxy,
     service::{Service, patiently},
     trial::{attempt, digest, round, shell, with_output},
     world::{World, engine, furnish},
 };
+use terminal::{
+    a_daemon_that_goes_away_gives_the_terminal_back, a_killed_eadem_at_a_terminal_is_swept,
+    a_prompt_has_a_terminal_of_its_own, a_prompt_has_the_size_of_the_users_terminal,
+    a_reader_that_goes_away_ends_the_writer, a_signal_or_a_closed_window_ends_the_room,
+    keys_reach_the_job_in_the_foreground, much_is_carried_both_ways_without_loss,
+    what_a_failed_build_left_is_kept_and_shown, whether_a_build_did_well_is_for_the_caller_to_judge,
+    without_a_terminal_streams_stay_apart,
+};
+use transfer::a_transfer_that_stalls_is_given_up_and_leaves_nothing;
 
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
@@ -48,6 +60,7 @@ fn main() -> ExitCode {
             print!("{}", attack::run());
             ExitCode::SUCCESS
         }
+        Some("__enter") => terminal::enter(&words[1..]),
         Some("__victim") => victim(&words[1], Path::new(&words[2])),
         _ => run_tests(&words),
     }
@@ -95,6 +108,19 @@ const TESTS: &[Test] = tests![
     the_death_of_eadem_leaves_what_the_next_start_removes,
     a_daemon_that_goes_away_in_mid_build_is_named,
     daemons_that_are_none_are_named,
+    a_daemon_of_another_architecture_is_refused,
+    a_prompt_has_a_terminal_of_its_own,
+    a_prompt_has_the_size_of_the_users_terminal,
+    keys_reach_the_job_in_the_foreground,
+    a_signal_or_a_closed_window_ends_the_room,
+    a_killed_eadem_at_a_terminal_is_swept,
+    a_daemon_that_goes_away_gives_the_terminal_back,
+    without_a_terminal_streams_stay_apart,
+    much_is_carried_both_ways_without_loss,
+    a_reader_that_goes_away_ends_the_writer,
+    what_a_failed_build_left_is_kept_and_shown,
+    whether_a_build_did_well_is_for_the_caller_to_judge,
+    a_transfer_that_stalls_is_given_up_and_leaves_nothing,
 ];
 
 fn run_tests(words: &[String]) -> ExitCode {
@@ -537,6 +563,21 @@ fn daemons_that_are_none_are_named(world: &World<'_>) {
     let old = old_daemon(&dir.path().join("old"));
     let (words, _) = said(&old);
     assert!(words.ends_with("has version 1.24 of the API, and rooms need 1.40"), "{words}");
+}
+
+fn a_daemon_of_another_architecture_is_refused(world: &World<'_>) {
+    let (ours, theirs) = if cfg!(target_arch = "x86_64") { ("amd64", "arm64") } else { ("arm64", "amd64") };
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    // Podman calls the same machine by its other name. A space keeps the length.
+    let machine = world.service.says(["info", "--format", "{{.Architecture}}"]).expect("the daemon answers");
+    let told = format!("\"Architecture\":\"{machine}\"");
+    let other = format!("\"Architecture\":\"{theirs}\"");
+    let other = format!("{other}{}", " ".repeat(told.len() - other.len()));
+    let proxy = Proxy::changing(&world.service.address(), &dir.path().join("sock"), &told, &other);
+    let run = world.run_by(&engine(&proxy.address(), world.place()), &shell("true"), &Cancel::default());
+    let error = run.outcome.expect_err("a room there would be emulated").to_string();
+    assert!(error.starts_with(&format!("the image is for {ours}, this machine is {theirs} (")), "{error}");
+    assert!(error.contains(&proxy.address()), "{error}");
 }
 
 /// Answers two questions as a daemon of long ago.

@@ -5,12 +5,13 @@ use std::{
     os::{fd::OwnedFd, unix::net::UnixStream},
 };
 
+use eadem_terminal::raw;
 use rustix::{
     stdio::stdin,
     termios::{OptionalActions, Termios, tcgetattr, tcsetattr},
 };
 
-use crate::{passing, raw::raw};
+use crate::passing;
 
 /// A terminal whose place a room's is about to take.
 pub(crate) struct Lent {

@@ -1,7 +1,7 @@
 //! The native engine: rooms made of namespaces, without a daemon and without root.
 //!
 //! *Power*: processes; it starts the only programs that eadem runs on its own account, and mounts,
-//! maps and confines for them. Of the host's programs it starts newuidmap and newgidmap alone. *May import*: model. *Never*: opens a socket to anywhere, prints, or
+//! maps and confines for them. Of the host's programs it starts newuidmap and newgidmap alone. *May import*: model, terminal. *Never*: opens a socket to anywhere, prints, or
 //! falls back to a weaker room in silence.
 //!
 //! Four processes stand one behind the other:
@@ -70,10 +70,8 @@ mod place;
 mod privilege;
 mod probe;
 mod procfs;
-mod pump;
 mod quota;
 mod range;
-mod raw;
 mod reap;
 mod reclaim;
 mod remove;
@@ -99,4 +97,3 @@ pub use identity::outer_ids;
 pub use keeper::launcher_main;
 pub use launch::LAUNCHER_WORD;
 pub use oci::OciEngine;
-pub use raw::restore_terminal;

@@ -12,10 +12,11 @@ use std::{
 };
 
 use eadem_model::{Cancel, Ending, EngineError, Inputs, Round, Terminal, Watch};
+use eadem_terminal::{Pump, imitate, is_at_terminal};
 use rustix::{
+    fs::{OFlags, fcntl_setfl},
     io::write,
-    stdio::{stdin, stdout},
-    termios::isatty,
+    termios::tcsetwinsize,
 };
 
 use crate::{
@@ -24,7 +25,6 @@ use crate::{
     kept,
     launch::Launch,
     passing,
-    pump::Pump,
     stdio::Streams,
     supervise::{Course, Running},
 };
@@ -48,9 +48,8 @@ impl Terminal for NativeEngine {
     }
 }
 
-/// A terminal in the room only stands for one that shows what it says; else outputs stay apart.
 fn of_eadem() -> Streams {
-    if isatty(stdin()) && isatty(stdout()) { Streams::Terminal } else { Streams::Pipes }
+    if is_at_terminal() { Streams::Terminal } else { Streams::Pipes }
 }
 
 impl NativeEngine {
@@ -140,7 +139,11 @@ fn carry(door: &UnixStream, launch: &Launch, room: PipeReader, cancel: &Cancel) 
 /// The room waits until its terminal is like the user's.
 fn take_terminal(door: &UnixStream) -> io::Result<Pump> {
     let [room] = passing::receive(door, &mut [0])?.ok_or(io::ErrorKind::UnexpectedEof)?;
-    let pump = Pump::terminal(room)?;
+    // Unlike a pipe, it may take less than it is given, and wait.
+    fcntl_setfl(&room, OFlags::RDWR | OFlags::NONBLOCK)?;
+    imitate(&room)?;
+    let (keys, sized) = (room.try_clone()?, room.try_clone()?);
+    let pump = Pump::terminal(keys, room, Box::new(move |size| Ok(tcsetwinsize(&sized, size)?)))?;
     write(door, b"g")?;
     Ok(pump)
 }

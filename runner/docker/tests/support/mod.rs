@@ -10,7 +10,10 @@ pub(crate) mod image;
 #[path = "../../../sandbox/tests/support/process.rs"]
 #[allow(dead_code, reason = "the native engine's tests look at more")]
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod service;
+#[path = "../../../sandbox/tests/support/session.rs"]
+pub(crate) mod session;
 #[path = "../../../sandbox/tests/support/trial.rs"]
 pub(crate) mod trial;
 pub(crate) mod world;

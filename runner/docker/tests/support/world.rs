@@ -17,7 +17,7 @@ use super::{
     trial::{Run, Taken, attempt, digest, shell},
 };
 
-const PROGRAMS: [&str; 17] = [
+const PROGRAMS: [&str; 20] = [
     "/bin/cat",
     "/bin/chmod",
     "/bin/hostname",
@@ -27,7 +27,9 @@ const PROGRAMS: [&str; 17] = [
     "/bin/mkdir",
     "/bin/mknod",
     "/bin/sh",
+    "/bin/rm",
     "/bin/sleep",
+    "/bin/stty",
     "/bin/true",
     "/usr/bin/env",
     "/usr/bin/head",
@@ -35,6 +37,7 @@ const PROGRAMS: [&str; 17] = [
     "/usr/bin/printf",
     "/usr/bin/readlink",
     "/usr/bin/setarch",
+    "/usr/bin/tty",
 ];
 
 /// A daemon, and layers that the host has.

@@ -12,12 +12,25 @@ use std::{
 
 use rustix::{
     fs::{OFlags, fcntl_setfl},
-    stdio::stdin,
-    termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize},
+    stdio::{stdin, stdout},
+    termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr},
 };
+
+use crate::pump::Resize;
 
 /// The terminal's modes before a room took its place.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+
+/// Whether a room's terminal can stand for the user's: only for one that shows what it says; else outputs
+/// stay apart.
+pub fn is_at_terminal() -> bool {
+    isatty(stdin()) && isatty(stdout())
+}
+
+/// Gives a room's terminal the modes of the user's.
+pub fn imitate(room: &OwnedFd) -> io::Result<()> {
+    Ok(tcsetattr(room, OptionalActions::Now, &tcgetattr(stdin())?)?)
+}
 
 /// Gives the user's terminal its modes back, if a room has it; for a program that ends in a hurry.
 pub fn restore_terminal() {
@@ -39,12 +52,13 @@ pub(crate) enum Sign {
 /// Makes the user's terminal hand every key on, as long as this lives.
 pub(crate) struct RawTerminal {
     raw: Termios,
+    resize: Resize,
     signs: PipeReader,
     dispositions: Vec<(i32, libc::sigaction)>,
 }
 
 /// The modes in which a terminal hands every key on.
-pub(crate) fn raw(before: &Termios) -> Termios {
+pub fn raw(before: &Termios) -> Termios {
     let mut raw = before.clone();
     raw.make_raw();
     raw
@@ -54,16 +68,15 @@ const CHANGED: [i32; 2] = [libc::SIGWINCH, libc::SIGCONT];
 const END: [i32; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
 
 impl RawTerminal {
-    /// Takes the terminal, and gives its modes and size to the room's.
-    pub(crate) fn take(room: &OwnedFd) -> io::Result<Self> {
+    /// Takes the terminal, and gives its size to the room's.
+    pub(crate) fn take(resize: Resize) -> io::Result<Self> {
         let before = tcgetattr(stdin())?;
-        tcsetattr(room, OptionalActions::Now, &before)?;
         let raw = raw(&before);
         let signs = listen()?;
         let dispositions = CHANGED.iter().chain(&END).map(|signal| (*signal, handle(*signal, note)));
-        let taken = Self { raw, signs, dispositions: dispositions.collect() };
+        let taken = Self { raw, resize, signs, dispositions: dispositions.collect() };
         *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
-        taken.refresh(room)?;
+        taken.refresh()?;
         Ok(taken)
     }
 
@@ -81,9 +94,9 @@ impl RawTerminal {
     }
 
     /// Sets the modes again, which a stop and another program may have changed, and passes the size on.
-    pub(crate) fn refresh(&self, room: &OwnedFd) -> io::Result<()> {
+    pub(crate) fn refresh(&self) -> io::Result<()> {
         tcsetattr(stdin(), OptionalActions::Now, &self.raw)?;
-        Ok(tcsetwinsize(room, tcgetwinsize(stdin())?)?)
+        (self.resize)(tcgetwinsize(stdin())?)
     }
 }
 

@@ -9,9 +9,9 @@ use std::{
 use eadem_model::Cancel;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    fs::{OFlags, fcntl_setfl},
     io::{Errno, dup, read, write},
     stdio::{stderr, stdin, stdout},
+    termios::Winsize,
 };
 
 use crate::raw::{RawTerminal, Sign};
@@ -43,15 +43,18 @@ enum End {
 }
 
 /// The lanes of a room.
-pub(crate) struct Pump {
+pub struct Pump {
     lanes: Vec<Lane>,
-    terminal: Option<(RawTerminal, OwnedFd)>,
+    terminal: Option<RawTerminal>,
     paused: bool,
 }
 
+/// Tells a room's terminal the size of the user's.
+pub type Resize = Box<dyn Fn(Winsize) -> io::Result<()> + Send>;
+
 impl Pump {
     /// Between three pipes and eadem's streams.
-    pub(crate) fn pipes([input, output, error]: [OwnedFd; 3]) -> io::Result<Self> {
+    pub fn pipes([input, output, error]: [OwnedFd; 3]) -> io::Result<Self> {
         let lanes = vec![
             Lane::new(dup(stdin())?, input, End::Closes),
             Lane::new(output, dup(stdout())?, End::Closes),
@@ -60,20 +63,18 @@ impl Pump {
         Ok(Self { lanes, terminal: None, paused: false })
     }
 
-    /// Between the room's terminal and the user's.
-    pub(crate) fn terminal(room: OwnedFd) -> io::Result<Self> {
-        // Unlike a pipe, it may take less than it is given, and wait.
-        fcntl_setfl(&room, OFlags::RDWR | OFlags::NONBLOCK)?;
-        let raw = RawTerminal::take(&room)?;
-        let lanes = vec![
-            Lane::new(dup(stdin())?, dup(&room)?, End::Cancels),
-            Lane::new(dup(&room)?, dup(stdout())?, End::Pauses),
-        ];
-        Ok(Self { lanes, terminal: Some((raw, room)), paused: false })
+    /// Between the two directions of the room's terminal and the user's, which hands every key on from now.
+    ///
+    /// `keys` and `shown` may take less than they are given, and must not wait.
+    pub fn terminal(keys: OwnedFd, shown: OwnedFd, resize: Resize) -> io::Result<Self> {
+        let raw = RawTerminal::take(resize)?;
+        let lanes =
+            vec![Lane::new(dup(stdin())?, keys, End::Cancels), Lane::new(shown, dup(stdout())?, End::Pauses)];
+        Ok(Self { lanes, terminal: Some(raw), paused: false })
     }
 
     /// Carries until `room` ends, and then what is left.
-    pub(crate) fn run(mut self, room: PipeReader, cancel: &Cancel) -> io::Result<()> {
+    pub fn run(mut self, room: PipeReader, cancel: &Cancel) -> io::Result<()> {
         let mut room = Some(room);
         loop {
             let found = self.look(room.as_ref())?;
@@ -103,7 +104,7 @@ impl Pump {
         let is_pending = self.lanes.iter().any(|lane| !lane.pending.is_empty());
         let places: Vec<Option<usize>> =
             self.lanes.iter().map(|lane| lane.watch(self.paused).map(|fd| put(&mut watched, fd))).collect();
-        let signs = self.terminal.as_ref().map(|(raw, _)| put(&mut watched, incoming(raw.signs().as_fd())));
+        let signs = self.terminal.as_ref().map(|raw| put(&mut watched, incoming(raw.signs().as_fd())));
         let room = room.map(|room| put(&mut watched, incoming(room.as_fd())));
         let patience = match (room, self.paused) {
             (None, _) if !is_pending => Some(Duration::ZERO),
@@ -124,11 +125,11 @@ impl Pump {
     }
 
     fn obey(&self, cancel: &Cancel) -> io::Result<()> {
-        let Some((raw, room)) = &self.terminal else { return Ok(()) };
+        let Some(raw) = &self.terminal else { return Ok(()) };
         match raw.read()? {
             Sign::Changed => {
                 // A terminal that is gone is told by the end of what it says.
-                let _ = raw.refresh(room);
+                let _ = raw.refresh();
             }
             Sign::End => cancel.cancel(),
         }
