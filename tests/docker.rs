@@ -26,7 +26,12 @@ fn gives_the_same(start: fn(&Path) -> Service) {
     let mut command = world.command(["--engine", "docker", "verify", "--fresh", "hexyl"]);
     let run = lane.run(command.env("DOCKER_HOST", service.address())).exit(0);
     assert_eq!(run.stdout(), native, "{run}");
-    assert_eq!(service.leftovers(), [""; 0], "{run}");
+    let look = "id -un; hostname; cargo metadata --offline --locked --no-deps >&2 && exit 6";
+    let mut shell = world.command(["--engine", "docker", "shell", "hexyl"]);
+    shell.args(["--", "/bin/sh", "-c", look]).env("DOCKER_HOST", service.address());
+    let run = lane.run(&mut shell).exit(6);
+    assert_eq!(run.stderr_has("\"name\":\"hexyl\"").stdout(), "builder\neadem\n");
+    assert_eq!(service.leftovers(), [""; 0]);
 }
 
 #[test]

@@ -190,7 +190,7 @@ fn a_record_is_shown_whole() {
         "  umask   0077".to_owned(),
         "  limit   wall=5 by watch".to_owned(),
         "  skipped order: no memory".to_owned(),
-        "  lacks   something".to_owned(),
+        r"  lacks   something\u{1b}[31m".to_owned(),
         format!("  output  {output}  bin/one  {}", file.display()),
     ];
     let stdout = run.stdout();

@@ -161,34 +161,46 @@ fn a_window_that_is_closed_ends_the_room() {
     disk::expect_swept(lane.store());
 }
 
+/// A fixture's recipe by a name of the test's own: what one failed build left makes room for the next one's
+/// of that name.
+fn renamed(lane: &Lane, from: &str, to: &str) -> World {
+    let world = lane.fixture(from);
+    let recipe = world.read(&format!("recipes/{from}.yaml"));
+    let recipe = recipe.replace(&format!("name: {from}\n"), &format!("name: {to}\n"));
+    let world = world.with(&format!("recipes/{to}.yaml"), recipe);
+    drop(lane.run(&mut world.command(["lock", to])).exit(0));
+    world
+}
+
 fn a_failed_build_can_be_looked_into(lane: &Lane, engine: &str) {
-    let world = lane.fixture("fails");
-    let run = lane.run(&mut world.command(["build", "fails", "--engine", engine])).exit(7).one_error();
-    drop(run.stderr_has("hint: --keep-failed keeps what it left for `eadem shell fails`"));
-    drop(script(lane, &world, engine, &["fails"], "ls -A /build/target").exit(0).stderr_lacks("left"));
+    let name = &format!("fails-{}", engine.replace(':', "-"));
+    let world = renamed(lane, "fails", name);
+    let run = lane.run(&mut world.command(["build", name, "--engine", engine])).exit(7).one_error();
+    drop(run.stderr_has(&format!("hint: --keep-failed keeps what it left for `eadem shell {name}`")));
+    drop(script(lane, &world, engine, &[name], "ls -A /build/target").exit(0).stderr_lacks("left"));
     let run = lane
-        .run(&mut world.command(["build", "fails", "--keep-failed", "--engine", engine]))
+        .run(&mut world.command(["build", name, "--keep-failed", "--engine", engine]))
         .exit(7)
         .one_error();
-    drop(run.stderr_has("hint: eadem shell fails shows what it left"));
+    drop(run.stderr_has(&format!("hint: eadem shell {name} shows what it left")));
     let look = "test -d /build/target/release/build && id -un && echo mine > ~/note";
-    let run = script(lane, &world, engine, &["fails"], look).exit(0).stdout_has("builder\n");
+    let run = script(lane, &world, engine, &[name], look).exit(0).stdout_has("builder\n");
     drop(run.stderr_has("this is what round 1 of run "));
-    drop(script(lane, &world, engine, &["fails"], "cat ~/note").exit(0).stdout_has("mine\n"));
-    let fresh = script(lane, &world, engine, &["fails", "--clean"], "ls -A ~ /build/target").exit(0);
+    drop(script(lane, &world, engine, &[name], "cat ~/note").exit(0).stdout_has("mine\n"));
+    let fresh = script(lane, &world, engine, &[name, "--clean"], "ls -A ~ /build/target").exit(0);
     assert_eq!(fresh.stdout(), "/build/target:\n\n/home/builder:\n", "{fresh}");
     // The build can go on from there, and fails in the same way.
-    let run = script(lane, &world, engine, &["fails"], "cargo build --release --offline --locked").exit(101);
+    let run = script(lane, &world, engine, &[name], "cargo build --release --offline --locked").exit(101);
     drop(run.stderr_has("E0308"));
     disk::expect_swept(lane.store());
 
     let world = world.with("crate/src/main.rs", "fn main() {}\n");
-    drop(world.eadem(["lock", "fails"]).exit(0));
-    let run = script(lane, &world, engine, &["fails"], "ls -A ~").exit(0).stderr_has("is not shown");
+    drop(world.eadem(["lock", name]).exit(0));
+    let run = script(lane, &world, engine, &[name], "ls -A ~").exit(0).stderr_has("is not shown");
     assert_eq!(run.stdout(), "", "{run}");
-    drop(lane.run(&mut world.command(["build", "fails", "--engine", engine])).exit(0));
-    drop(script(lane, &world, engine, &["fails"], "true").exit(0).stderr_lacks("left"));
-    assert_eq!(disk::list(&lane.store().join("kept/fails")), Vec::<std::path::PathBuf>::new());
+    drop(lane.run(&mut world.command(["build", name, "--engine", engine])).exit(0));
+    drop(script(lane, &world, engine, &[name], "true").exit(0).stderr_lacks("left"));
+    assert_eq!(disk::list(&lane.store().join("kept").join(name)), Vec::<std::path::PathBuf>::new());
 }
 
 #[test]
@@ -218,18 +230,18 @@ fn main() {
 #[test]
 fn a_build_whose_output_leads_out_can_be_looked_into() {
     let lane = Lane::root();
-    let world = lane.fixture("steady").with("crate/build.rs", LEADS_OUT);
-    let recipe = world.read("recipes/steady.yaml").replace("[bin/steady]", "[out]");
-    let world = world.with("recipes/steady.yaml", recipe);
-    drop(world.eadem(["lock", "steady"]).exit(0));
-    let run = lane.run(&mut world.command(["build", "steady"])).exit(7).one_error();
+    let world = renamed(lane, "steady", "leads-out").with("crate/build.rs", LEADS_OUT);
+    let recipe = world.read("recipes/leads-out.yaml").replace("[bin/steady]", "[out]");
+    let world = world.with("recipes/leads-out.yaml", recipe);
+    drop(world.eadem(["lock", "leads-out"]).exit(0));
+    let run = lane.run(&mut world.command(["build", "leads-out"])).exit(7).one_error();
     drop(run.stderr_has("left no `out`").stderr_has("hint: --keep-failed keeps what it left"));
-    let run = lane.run(&mut world.command(["build", "steady", "--keep-failed"])).exit(7).one_error();
-    drop(run.stderr_has("left no `out`").stderr_has("hint: eadem shell steady shows what it left"));
+    let run = lane.run(&mut world.command(["build", "leads-out", "--keep-failed"])).exit(7).one_error();
+    drop(run.stderr_has("left no `out`").stderr_has("hint: eadem shell leads-out shows what it left"));
     let look = "test -L /build/target/release/out && cat /build/target/release/out";
-    let run = script(lane, &world, NATIVE, &["steady"], look).exit(0).stdout_has("eadem\n");
+    let run = script(lane, &world, NATIVE, &["leads-out"], look).exit(0).stdout_has("eadem\n");
     drop(run.stderr_has("this is what round 1 of run "));
-    drop(lane.run(&mut shell(&world, NATIVE, &["steady", "--discard"], &[])).exit(0));
+    drop(lane.run(&mut shell(&world, NATIVE, &["leads-out", "--discard"], &[])).exit(0));
     disk::expect_swept(lane.store());
 }
 
