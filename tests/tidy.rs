@@ -22,7 +22,10 @@ const EDGES: [(&str, &[&str]); 11] = [
     ("source", &["model", "store"]),
     ("cargo", &["model", "store"]),
     ("flow", &["model", "store", "image", "source", "cargo"]),
-    ("cli", &["model", "store", "terminal", "sandbox", "docker", "fetch", "image", "source", "cargo", "flow"]),
+    (
+        "cli",
+        &["model", "store", "terminal", "sandbox", "docker", "fetch", "image", "source", "cargo", "flow"],
+    ),
 ];
 
 /// Crates that can reach a network.

@@ -107,7 +107,8 @@ fn next<'a>(
     option: &'static str,
     rest: &mut impl Iterator<Item = &'a String>,
 ) -> Result<(&'static str, &'a str), Shape> {
-    let value = rest.next().ok_or_else(|| Shape::new(format!("the compiler's option {option} has no value")))?;
+    let value =
+        rest.next().ok_or_else(|| Shape::new(format!("the compiler's option {option} has no value")))?;
     Ok((option, value))
 }
 

@@ -55,13 +55,8 @@ pub fn drive(
     let outcome = workshop.serve(&driver, &inputs, out, watch, &session)?;
     let tally = session.finish();
     tally.broken.map_or(Ok(()), Err)?;
-    let units = UnitsRecord {
-        rung,
-        total: tally.total,
-        hits: tally.hits,
-        cpu_ms: tally.cpu_ms,
-        fell: Vec::new(),
-    };
+    let units =
+        UnitsRecord { rung, total: tally.total, hits: tally.hits, cpu_ms: tally.cpu_ms, fell: Vec::new() };
     Ok(Driven { outcome, units, trouble: tally.trouble })
 }
 

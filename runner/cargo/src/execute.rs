@@ -13,11 +13,7 @@ use eadem_model::{
 };
 use eadem_store::{StartDir, Store};
 
-use crate::{
-    DriveError, InputKind, Places, Shape, UnitKey,
-    source::Sources,
-    unit::Unit,
-};
+use crate::{DriveError, InputKind, Places, Shape, UnitKey, source::Sources, unit::Unit};
 
 /// Where a tree of outputs holds what a unit wrote.
 const OUT: &str = "out";
@@ -66,10 +62,10 @@ impl Bench<'_> {
         let inputs = self.digests(unit, &sources)?;
         let key = UnitKey { kind: unit.kind, argv: &argv, env: &env, cwd: &cwd, inputs }.digest(self.plan);
         let start = self.start(unit)?;
-        let outputs = unit.out_dir.iter().map(|dir| Output {
-            path: OUT.parse().expect("a clean path"),
-            from: self.places.text(dir),
-        });
+        let outputs = unit
+            .out_dir
+            .iter()
+            .map(|dir| Output { path: OUT.parse().expect("a clean path"), from: self.places.text(dir) });
         let plan = Plan {
             inputs: sources,
             argv,
@@ -135,7 +131,8 @@ impl Bench<'_> {
     /// Runs a unit in a new room.
     pub(crate) fn run(&self, unit: &Unit, work: Work) -> Result<Ran, DriveError> {
         let Work { plan, start, .. } = work;
-        let inputs = StartInputs { store: self.store, tree: start.digest(), dir: self.store.lay_start(&start)? };
+        let inputs =
+            StartInputs { store: self.store, tree: start.digest(), dir: self.store.lay_start(&start)? };
         let (stdout, stderr) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
         let watch = Watch {
             events: self.events,

@@ -78,9 +78,8 @@ mod tests {
     #[test]
     fn the_target_of_a_mapping_is_the_same_wherever_roots_lie() {
         let (base, other) = (Setting::baseline(), Setting::varied(&Digest::of(b"x")));
-        let flag = |setting: &Setting| {
-            format!("--remap-path-prefix={}=/build/src", setting.place(Root::Source))
-        };
+        let flag =
+            |setting: &Setting| format!("--remap-path-prefix={}=/build/src", setting.place(Root::Source));
         let one = Places::of(&base).text(&flag(&base));
         assert_eq!(one, Places::of(&other).text(&flag(&other)));
         assert_eq!(one.resolve(|_| "/x".to_owned()), "--remap-path-prefix=/x=/build/src");

@@ -118,8 +118,10 @@ impl<'a> Session<'a> {
     }
 
     fn register(&self, unit: &Unit, dir: &str) {
-        let program = unit.built.files.iter().find(|(path, _)| is_program(path.rsplit('/').next().unwrap_or(path)));
-        let program = program.map(|(_, entry)| entry.clone()).filter(|_| unit.kind == UnitKind::CompileScript);
+        let program =
+            unit.built.files.iter().find(|(path, _)| is_program(path.rsplit('/').next().unwrap_or(path)));
+        let program =
+            program.map(|(_, entry)| entry.clone()).filter(|_| unit.kind == UnitKind::CompileScript);
         let mut graph = self.graph();
         let id = graph.add(unit.built.clone());
         if let Some(program) = program {

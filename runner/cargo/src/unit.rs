@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use eadem_model::UnitKind;
 
 use crate::{
-    Built, Call, Graph, Needs, Places, Shape,
-    environment::cleaned,
-    source::package_root,
-    wire::Request,
+    Built, Call, Graph, Needs, Places, Shape, environment::cleaned, source::package_root, wire::Request,
 };
 
 /// One call of cargo's, understood.
@@ -38,12 +35,7 @@ struct Asked {
 
 impl Unit {
     /// Reads a request of the proxy, which has this path if it stands for the compiler.
-    pub(crate) fn read(
-        request: Request,
-        proxy: &str,
-        places: &Places,
-        graph: &Graph,
-    ) -> Result<Self, Shape> {
+    pub(crate) fn read(request: Request, proxy: &str, places: &Places, graph: &Graph) -> Result<Self, Shape> {
         let Asked { mut argv, env, cwd } = Asked::of(request)?;
         let is_compiler = argv.first().is_some_and(|program| program == proxy);
         let package = package(&env);

@@ -27,8 +27,12 @@ pub fn plan(recipe: &Recipe, lock: &RecipeLock, architecture: Architecture) -> P
 }
 
 fn inputs(lock: &RecipeLock) -> Vec<Input> {
-    let input =
-        |subpath: &str, at| Input { layer: lock.layer, subpath: subpath.parse().expect("a clean path"), at, below: None };
+    let input = |subpath: &str, at| Input {
+        layer: lock.layer,
+        subpath: subpath.parse().expect("a clean path"),
+        at,
+        below: None,
+    };
     vec![input("src", Root::Source), input("cargo", Root::Cargo)]
 }
 

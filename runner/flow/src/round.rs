@@ -55,7 +55,8 @@ pub(crate) fn run_by(
     fault.map_or(Ok(()), Err).at(&path).map_err(StoreError::from)?;
     let (outcome, tree) = judge(job, outcome?, sink)?;
     let engine = bench.engine.name().to_owned();
-    let record = RoundRecord { engine, setting: round.setting.clone(), started, outcome, tree, log, units: None };
+    let record =
+        RoundRecord { engine, setting: round.setting.clone(), started, outcome, tree, log, units: None };
     let state = keeping.end(bench, &job.recipe.name, (n_round, round.plan.digest()), &record);
     let ending = record.outcome.ending.clone();
     if ending == Ending::Success {

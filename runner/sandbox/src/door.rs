@@ -7,7 +7,10 @@ use std::{
     io::{self, ErrorKind},
     os::{
         fd::{AsFd, OwnedFd},
-        unix::{fs::PermissionsExt, net::{UnixListener, UnixStream}},
+        unix::{
+            fs::PermissionsExt,
+            net::{UnixListener, UnixStream},
+        },
     },
     panic::resume_unwind,
     thread,
