@@ -61,7 +61,7 @@ mod tests {
     fn laid_out(store: &Store, files: &[(&str, &str)]) -> Digest {
         let mut layer = Layer::new();
         for (path, content) in files {
-            layer.add(path.parse().expect("clean"), Node::file(content, 1)).expect("new");
+            layer.add(path.parse().expect("clean"), Node::file(*content, 1)).expect("new");
         }
         store.lay_out(layer).expect("laid out")
     }
