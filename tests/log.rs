@@ -53,6 +53,7 @@ fn record(store: &Store, run: &RunId, recipe: &str, verdict: Option<Verdict>, en
         outcome: outcome(ending.clone()),
         tree: (*ending == Ending::Success).then(tree),
         log: log(store, run, recipe, index + 1),
+        units: None,
     };
     Record {
         eadem_record: Version1,

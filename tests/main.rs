@@ -27,4 +27,5 @@ mod shell;
 mod support;
 mod surroundings;
 mod tidy;
+mod units;
 mod verify;

@@ -11,7 +11,7 @@ use eadem_model::{Image, ImageLock, Recipe, RecipeLock, document};
 use crate::support::{REPOSITORY, disk};
 
 /// The floors and what each may import; `cli` is the root package.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 11] = [
     ("model", &[]),
     ("store", &["model"]),
     ("terminal", &["model"]),
@@ -20,8 +20,12 @@ const EDGES: [(&str, &[&str]); 10] = [
     ("fetch", &["model", "store"]),
     ("image", &["model", "store"]),
     ("source", &["model", "store"]),
-    ("flow", &["model", "store", "image", "source"]),
-    ("cli", &["model", "store", "terminal", "sandbox", "docker", "fetch", "image", "source", "flow"]),
+    ("cargo", &["model", "store"]),
+    ("flow", &["model", "store", "image", "source", "cargo"]),
+    (
+        "cli",
+        &["model", "store", "terminal", "sandbox", "docker", "fetch", "image", "source", "cargo", "flow"],
+    ),
 ];
 
 /// Crates that can reach a network.

@@ -216,6 +216,10 @@ impl From<FlowError> for Report {
             FlowError::Source(error) => error.into(),
             FlowError::Store(error) => error.into(),
             FlowError::Engine(error) => error.into(),
+            FlowError::Units(ref shape) => Self::of(Exit::Bug, shape),
+            FlowError::Rung { ref recipe, .. } => Self::of(Exit::Build, &error).hint(format!(
+                "eadem log {recipe} shows what cargo said; `units: auto` in the recipe builds in one room then"
+            )),
             FlowError::NoTerminal { .. } => Self::of(Exit::Usage, &error)
                 .hint("rooms of the engines native, docker and oci:RUNTIME can be entered, weak ones cannot"),
             FlowError::KeptInUse { ref recipe } => Self::of(Exit::Usage, &error)

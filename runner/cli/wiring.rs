@@ -14,8 +14,8 @@ use eadem_docker::{DockerEngine, Surroundings};
 use eadem_fetch::{Network, NetworkError, NetworkOptions, Reach};
 use eadem_flow::Bench;
 use eadem_model::{
-    Abilities, Ability, Cancel, Ending, Engine, EngineError, Event, Inputs, Outcome, OutputSink, Round,
-    RunId, Terminal, Watch,
+    Abilities, Ability, Cancel, Door, Ending, Engine, EngineError, Event, Inputs, Outcome, OutputSink, Round,
+    RunId, Terminal, Watch, Workshop,
 };
 use eadem_sandbox::{NativeEngine, OciEngine};
 use eadem_store::Store;
@@ -234,6 +234,37 @@ impl Engine for Watched {
 
     fn terminal(&self) -> Option<&dyn Terminal> {
         self.0.terminal().map(|_| self as &dyn Terminal)
+    }
+
+    fn workshop(&self) -> Option<&dyn Workshop> {
+        self.0.workshop().map(|_| self as &dyn Workshop)
+    }
+}
+
+impl Workshop for Watched {
+    fn serve(
+        &self,
+        round: &Round,
+        inputs: &dyn Inputs,
+        out: &mut dyn OutputSink,
+        watch: &Watch<'_>,
+        door: &dyn Door,
+    ) -> Result<Outcome, EngineError> {
+        let workshop = self.0.workshop().expect("was there when this was made");
+        in_room(|| workshop.serve(round, inputs, out, watch, door))
+    }
+
+    fn run_apart(
+        &self,
+        round: &Round,
+        inputs: &dyn Inputs,
+        out: &mut dyn OutputSink,
+        watch: &Watch<'_>,
+        stdout: &(dyn Fn(&[u8]) + Sync),
+    ) -> Result<Outcome, EngineError> {
+        let workshop = self.0.workshop().expect("was there when this was made");
+        // It runs while another room is served, which is what is counted.
+        workshop.run_apart(round, inputs, out, watch, stdout)
     }
 }
 

@@ -210,6 +210,7 @@ pub(crate) mod tests {
             users: Users::One,
             limits: Limits::default(),
             outputs: Vec::new(),
+            start: None,
         }
     }
 

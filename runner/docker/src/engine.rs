@@ -245,6 +245,7 @@ fn check(room: &Room) -> Result<(), EngineError> {
         room if room.rootfs.len() > MAX_LAYERS => {
             refuse(format!("{} layers (at most {MAX_LAYERS} for a daemon)", room.rootfs.len()))
         }
+        room if room.start.is_some() => refuse("directories that hold something at first".to_owned()),
         room => room.check_places(),
     }
 }

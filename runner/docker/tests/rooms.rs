@@ -357,8 +357,12 @@ fn plans_that_no_room_can_have_are_refused(world: &World<'_>) {
 
 fn a_link_in_a_layer_does_not_lead_out(world: &World<'_>) {
     let mut round = shell("ls /build/src");
-    round.plan.inputs[0] =
-        Input { layer: digest("source"), subpath: "planted".parse().expect("clean"), at: Root::Source };
+    round.plan.inputs[0] = Input {
+        layer: digest("source"),
+        subpath: "planted".parse().expect("clean"),
+        at: Root::Source,
+        below: None,
+    };
     assert!(matches!(world.run(&round).outcome, Err(EngineError::Io { .. })));
 }
 

@@ -2,7 +2,7 @@
 
 use eadem_model::{Digest, Isolation, Record, Round, RoundRecord, RunId, Setting, Tree, document::Version1};
 
-use crate::{Bench, FlowError, Job, prepare, round};
+use crate::{Bench, FlowError, Job, prepare, units};
 
 /// What a build gave.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub fn build(bench: &Bench<'_>, job: &Job) -> Result<Built, FlowError> {
         return Ok(Built { plan: digest, tree, recorded: Some(run) });
     }
     bench.store.put_plan(&plan)?;
-    let ran = round::run(bench, job, &Round::baseline(plan), 1)?;
+    let ran = units::run(bench, job, &Round::baseline(plan))?;
     let tree = ran.record.tree.clone();
     keep(bench, job, digest, vec![ran.record], None)?;
     ran.failure.map_or(Ok(()), |failure| Err(FlowError::Build(Box::new(failure))))?;

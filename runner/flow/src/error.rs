@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use eadem_cargo::{DriveError, Shape};
 use eadem_image::ImageError;
-use eadem_model::{Ending, EngineError, FetchError, Name, PathError, RunId};
+use eadem_model::{Ending, EngineError, FetchError, Name, PathError, RunId, Rung};
 use eadem_source::SourceError;
 use eadem_store::StoreError;
 
@@ -45,6 +46,19 @@ pub enum FlowError {
     /// A path of the plan is not clean.
     #[error(transparent)]
     Path(#[from] PathError),
+    /// The driver of units did not understand its own plan.
+    #[error(transparent)]
+    Units(Shape),
+    /// The recipe asks for units on one rung alone, and that did not bear.
+    #[error("`{recipe}` cannot be built {rung}: {why}")]
+    Rung {
+        /// The recipe.
+        recipe: Name,
+        /// How it was to be built.
+        rung: Rung,
+        /// What did not bear.
+        why: String,
+    },
     /// Nobody can enter this engine's rooms.
     #[error("engine `{engine}` has no rooms to enter")]
     NoTerminal {
@@ -60,6 +74,16 @@ pub enum FlowError {
     /// The build did not end well.
     #[error("{0}")]
     Build(Box<BuildFailure>),
+}
+
+impl From<DriveError> for FlowError {
+    fn from(error: DriveError) -> Self {
+        match error {
+            DriveError::Shape(shape) => Self::Units(shape),
+            DriveError::Store(error) => Self::Store(error),
+            DriveError::Engine(error) => Self::Engine(error),
+        }
+    }
 }
 
 impl FlowError {

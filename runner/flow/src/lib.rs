@@ -14,6 +14,7 @@ mod plan;
 mod prepare;
 mod round;
 mod shell;
+mod units;
 mod verify;
 
 pub use bench::Bench;

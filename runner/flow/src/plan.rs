@@ -22,12 +22,17 @@ pub fn plan(recipe: &Recipe, lock: &RecipeLock, architecture: Architecture) -> P
         users: recipe.users,
         limits: recipe.limits.limits(),
         outputs: recipe.outputs.iter().map(|path| output(recipe, path)).collect(),
+        start: None,
     }
 }
 
 fn inputs(lock: &RecipeLock) -> Vec<Input> {
-    let input =
-        |subpath: &str, at| Input { layer: lock.layer, subpath: subpath.parse().expect("a clean path"), at };
+    let input = |subpath: &str, at| Input {
+        layer: lock.layer,
+        subpath: subpath.parse().expect("a clean path"),
+        at,
+        below: None,
+    };
     vec![input("src", Root::Source), input("cargo", Root::Cargo)]
 }
 

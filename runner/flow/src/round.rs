@@ -13,6 +13,23 @@ pub(crate) struct Ran {
 
 /// Runs a round of a job in a room; the job is prepared.
 pub(crate) fn run(bench: &Bench<'_>, job: &Job, round: &Round, n_round: usize) -> Result<Ran, FlowError> {
+    let engine = |sink: &mut TreeWriter<'_>, watch: &Watch<'_>| {
+        Ok(bench.engine.run(round, &StoreInputs(bench.store), sink, watch)?)
+    };
+    run_by(&engine, bench, job, round, n_round)
+}
+
+/// What runs a round.
+type Way<'a> = dyn Fn(&mut TreeWriter<'_>, &Watch<'_>) -> Result<Outcome, FlowError> + 'a;
+
+/// Runs a round in a certain way.
+pub(crate) fn run_by(
+    way: &Way<'_>,
+    bench: &Bench<'_>,
+    job: &Job,
+    round: &Round,
+    n_round: usize,
+) -> Result<Ran, FlowError> {
     let subject = format!("{} (round {n_round})", job.recipe.name);
     let total = job.lock.sources.len() as u64;
     bench.tell(Event::Start { phase: Phase::Build, subject: subject.clone(), total });
@@ -30,7 +47,7 @@ pub(crate) fn run(bench: &Bench<'_>, job: &Job, round: &Round, n_round: usize) -
         cancel: bench.cancel,
         keep: keep.as_deref(),
     };
-    let outcome = bench.engine.run(round, &StoreInputs(bench.store), &mut sink, &watch);
+    let outcome = way(&mut sink, &watch);
 
     let (writer, fault, tail) = follower.finish();
     writer.finish()?;
@@ -38,7 +55,8 @@ pub(crate) fn run(bench: &Bench<'_>, job: &Job, round: &Round, n_round: usize) -
     fault.map_or(Ok(()), Err).at(&path).map_err(StoreError::from)?;
     let (outcome, tree) = judge(job, outcome?, sink)?;
     let engine = bench.engine.name().to_owned();
-    let record = RoundRecord { engine, setting: round.setting.clone(), started, outcome, tree, log };
+    let record =
+        RoundRecord { engine, setting: round.setting.clone(), started, outcome, tree, log, units: None };
     let state = keeping.end(bench, &job.recipe.name, (n_round, round.plan.digest()), &record);
     let ending = record.outcome.ending.clone();
     if ending == Ending::Success {

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Applied, Digest, Event, Limit, PathError, Round, TreePath};
+use crate::{Applied, Digest, Event, Limit, PathError, Round, TreePath, Workshop};
 
 /// Runs rounds in rooms. The calls block.
 pub trait Engine: Sync {
@@ -35,6 +35,11 @@ pub trait Engine: Sync {
 
     /// How to enter a room by hand, if this engine can.
     fn terminal(&self) -> Option<&dyn Terminal> {
+        None
+    }
+
+    /// How to build unit by unit, if this engine can.
+    fn workshop(&self) -> Option<&dyn Workshop> {
         None
     }
 }

@@ -21,7 +21,9 @@ mod record;
 mod round;
 mod setting;
 mod tree;
+mod unit;
 mod verdict;
+mod workshop;
 
 pub use at::{At, AtError};
 pub use digest::{Digest, DigestError, DigestWriter};
@@ -42,7 +44,9 @@ pub use record::{Kept, Record, RoundRecord, RunId, RunIdError};
 pub use round::{Room, RoomInput, RoomOutput, Round};
 pub use setting::{DirectoryOrder, Processors, Roots, Setting, User};
 pub use tree::{Difference, Entry, Tree};
+pub use unit::{Rung, UnitKind, UnitRecord, Units, UnitsRecord};
 pub use verdict::Verdict;
+pub use workshop::{DOOR, Door, Wire, Workshop};
 
 /// The one JSON form of a value: no spaces, fields in declared order, maps in byte order.
 pub(crate) fn canonical_json(value: &impl serde::Serialize) -> Vec<u8> {

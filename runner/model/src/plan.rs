@@ -108,6 +108,9 @@ pub struct Input {
     pub subpath: TreePath,
     /// Where the room shows it.
     pub at: Root,
+    /// Where below that, if not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<TreePath>,
 }
 
 /// A file or directory that the build must leave.
@@ -155,6 +158,10 @@ pub struct Plan {
     pub limits: Limits,
     /// What the build must leave.
     pub outputs: Vec<Output>,
+    /// What the writable directories hold at first, by the digest of a tree of `target` and `home`; nothing
+    /// unless said. Only what a build adds to it is taken as outputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Digest>,
 }
 
 impl Plan {

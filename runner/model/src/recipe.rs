@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, num::NonZero};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use crate::{Digest, Limits, Name, TreePath, Users, document::Version1};
+use crate::{Digest, Limits, Name, TreePath, Units, Users, document::Version1};
 
 /// Seconds since 1970 that stand for "now" in outputs unless a recipe says otherwise: 1980-01-01,
 /// the first day that zip archives can hold.
@@ -230,6 +230,9 @@ pub struct CargoSpec {
     pub features: Vec<String>,
     /// Whether the default features are on.
     pub default_features: bool,
+    /// Whether crates and build scripts are built each in a room of its own.
+    #[serde(skip_serializing_if = "Units::is_off")]
+    pub units: Units,
 }
 
 impl Default for CargoSpec {
@@ -240,6 +243,7 @@ impl Default for CargoSpec {
             bins: Vec::new(),
             features: Vec::new(),
             default_features: true,
+            units: Units::Off,
         }
     }
 }

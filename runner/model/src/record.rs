@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Ending, Name, Outcome, Setting, Tree, Verdict, document::Version1};
+use crate::{Digest, Ending, Name, Outcome, Setting, Tree, UnitsRecord, Verdict, document::Version1};
 
 /// The name of one invocation of eadem; names sort by time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -90,6 +90,9 @@ pub struct RoundRecord {
     pub tree: Option<Tree>,
     /// The log's name below the store's `logs/`.
     pub log: String,
+    /// How it was cut into units, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units: Option<UnitsRecord>,
 }
 
 /// What is known of the state that a failed build left.

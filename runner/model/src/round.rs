@@ -71,6 +71,9 @@ pub struct Room {
     pub limits: Limits,
     /// What is taken out afterwards.
     pub outputs: Vec<RoomOutput>,
+    /// What the scratch directories hold at first; see [`Plan::start`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Digest>,
 }
 
 impl Round {
@@ -95,7 +98,7 @@ impl Round {
         Ok(Room {
             rootfs: plan.rootfs.clone(),
             architecture: plan.architecture,
-            inputs: self.inputs(),
+            inputs: self.inputs()?,
             order: setting.order,
             scratch: vec![setting.roots.target.clone(), setting.user.home.clone()],
             argv: plan.argv.iter().map(|text| text.resolve(place)).collect(),
@@ -108,14 +111,18 @@ impl Round {
             users: plan.users,
             limits: plan.limits.clone(),
             outputs: self.outputs()?,
+            start: plan.start,
         })
     }
 
-    fn inputs(&self) -> Vec<RoomInput> {
-        let input = |input: &crate::Input| RoomInput {
-            layer: input.layer,
-            subpath: input.subpath.clone(),
-            at: self.setting.place(input.at).clone(),
+    fn inputs(&self) -> Result<Vec<RoomInput>, PathError> {
+        let input = |input: &crate::Input| {
+            let root = self.setting.place(input.at);
+            let at = match &input.below {
+                None => root.clone(),
+                Some(below) => format!("{root}/{below}").parse()?,
+            };
+            Ok(RoomInput { layer: input.layer, subpath: input.subpath.clone(), at })
         };
         self.plan.inputs.iter().map(input).collect()
     }

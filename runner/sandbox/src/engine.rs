@@ -10,7 +10,7 @@ use std::{
 
 use eadem_model::{
     Abilities, Cancel, Digest, Ending, Engine, EngineError, Event, Inputs, Isolation, Limit, Outcome,
-    OutputSink, Room, Round, Terminal, Users, Watch,
+    OutputSink, Room, Round, Terminal, Users, Watch, Workshop,
 };
 use rustix::{
     fs::{Gid, Uid, fchown},
@@ -25,7 +25,7 @@ use crate::{
     halt::{Halt, Step},
     identity::outer_ids,
     kept,
-    launch::Launch,
+    launch::{Launch, Log},
     leaving::Leaving,
     log, names,
     outcome::{lacks, missed, skipped},
@@ -77,6 +77,10 @@ impl Engine for NativeEngine {
     }
 
     fn terminal(&self) -> Option<&dyn Terminal> {
+        (self.isolation == Isolation::Strict).then_some(self)
+    }
+
+    fn workshop(&self) -> Option<&dyn Workshop> {
         (self.isolation == Isolation::Strict).then_some(self)
     }
 }
@@ -162,6 +166,7 @@ impl NativeEngine {
     }
 
     pub(crate) fn launch(&self, room: Room, inputs: &dyn Inputs) -> Result<Launch, EngineError> {
+        let (isolation, halt) = (self.isolation, self.halt);
         let open = |layer: &Digest| {
             inputs.layer_dir(layer).map_err(|source| EngineError::Input { layer: *layer, source })
         };
@@ -169,7 +174,10 @@ impl NativeEngine {
         let input_dirs = room.inputs.iter().map(|input| open(&input.layer)).collect::<Result<_, _>>()?;
         let range = (room.users == Users::Range).then(Range::find).transpose()?;
         let (rooms_dir, outer) = (self.rooms_dir.clone(), outer_ids());
-        let (isolation, halt) = (self.isolation, self.halt);
+        let start_dir = room.start.as_ref().map(open).transpose()?;
+        if start_dir.is_some() && isolation != Isolation::Strict {
+            return Err(EngineError::Plan { what: "directories that hold something at first".to_owned() });
+        }
         let (streams, kept) = (Streams::Log, None);
         // What belongs to several users is taken back on disk, and a weak room has no memory of its own.
         let may_be_in_memory = range.is_none() && isolation == Isolation::Strict;
@@ -187,6 +195,7 @@ impl NativeEngine {
             room,
             streams,
             kept,
+            start: start_dir,
         })
     }
 
@@ -202,6 +211,19 @@ impl NativeEngine {
             log_pipe(launch.outer).map_err(|source| self.failed("making a pipe for", source))?;
         let mut running = self.begin(launch, writer.into(), watch)?;
         let (course, dropped) = see_through(&mut running, reader, &launch.room, watch);
+        self.settle_room(running, launch, course, dropped, out, watch)
+    }
+
+    /// Takes what a dead room left, and has it removed.
+    pub(crate) fn settle_room(
+        &self,
+        running: Running,
+        launch: &Launch,
+        course: io::Result<Course>,
+        dropped: io::Result<u64>,
+        out: &mut dyn OutputSink,
+        watch: &Watch<'_>,
+    ) -> Result<Outcome, EngineError> {
         let course = course.map_err(|source| self.failed("watching a room", source))?;
         if !course.gone {
             return Err(self.broken(running, &course));
@@ -238,11 +260,22 @@ impl NativeEngine {
         log: OwnedFd,
         watch: &Watch<'_>,
     ) -> Result<Running, EngineError> {
-        self.glance(watch);
-        let (running, warning) = Running::start(launch, log.as_fd(), &self.starter)
-            .map_err(|source| self.failed("starting a room", source))?;
+        let running = self.begin_with(launch, Log { all: log.as_fd(), beside: None }, watch)?;
         // It ends when the room's own end of it does.
         drop(log);
+        Ok(running)
+    }
+
+    /// The same; the caller lets go of the log.
+    pub(crate) fn begin_with(
+        &self,
+        launch: &Launch,
+        log: Log<'_>,
+        watch: &Watch<'_>,
+    ) -> Result<Running, EngineError> {
+        self.glance(watch);
+        let (running, warning) = Running::start(launch, log, &self.starter)
+            .map_err(|source| self.failed("starting a room", source))?;
         if let Some(message) = warning {
             (watch.events)(Event::Warning { message: message.to_owned() });
         }
@@ -353,7 +386,7 @@ pub(crate) fn fault(course: &Course) -> Option<EngineError> {
 }
 
 /// A pipe for the log that the room's user may open again: `/dev/stderr` does.
-fn log_pipe(outer: (u32, u32)) -> io::Result<(PipeReader, PipeWriter)> {
+pub(crate) fn log_pipe(outer: (u32, u32)) -> io::Result<(PipeReader, PipeWriter)> {
     let (reader, writer) = pipe()?;
     theirs(writer.as_fd(), outer)?;
     Ok((reader, writer))
@@ -368,7 +401,7 @@ pub(crate) fn theirs(pipe: BorrowedFd<'_>, (uid, gid): (u32, u32)) -> io::Result
 }
 
 /// Watches the clock here and reads the log in a second thread until the room is dead.
-fn see_through(
+pub(crate) fn see_through(
     running: &mut Running,
     reader: PipeReader,
     room: &Room,

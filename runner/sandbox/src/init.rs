@@ -20,7 +20,7 @@ use rustix::{
 };
 
 use crate::{
-    device,
+    device, door,
     failure::{Attempt, Failure},
     filter::Filter,
     halt::Step,
@@ -34,6 +34,7 @@ use crate::{
     report::{Note, Report},
     source::Sources,
     stage,
+    stdio::Streams,
 };
 
 /// What pid 1 has from the keeper.
@@ -133,6 +134,9 @@ fn build(birth: &mut Birth<'_>) -> Result<(), Failure> {
     let scratch = mount_disk(birth.launch, &sources)?;
     let notes = [stage::mount_inputs(room, &sources.inputs)?, mount_scratch(room, &sources)?];
     birth.halt_at(Step::Pid1ScratchMounted);
+    if birth.launch.streams == Streams::Door {
+        door::open().machine("opening the room's door")?;
+    }
     device::mount_dev()?;
     stage::mount_memory(&[&stage::TEMPORARY[..], &[stage::SHARED]].concat())?;
     procfs::mount_proc()?;
@@ -154,7 +158,7 @@ pub(crate) fn mount_disk(launch: &Launch, sources: &Sources) -> Result<Option<Ow
 pub(crate) fn mount_scratch(room: &Room, sources: &Sources) -> Result<Option<Note>, Failure> {
     match &sources.kept {
         Some(kept) => stage::mount_kept(room, kept),
-        None => stage::mount_scratch(room),
+        None => stage::mount_scratch(room, sources.start.as_ref()),
     }
 }
 

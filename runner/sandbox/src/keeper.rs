@@ -21,7 +21,7 @@ use rustix::{
     fs::{FileType, fstat},
     io::Errno,
     process::{Pid, PidfdFlags, Signal, geteuid, pidfd_open, pidfd_send_signal},
-    stdio::{dup2_stdout, stdin},
+    stdio::{dup2_stderr, dup2_stdout, stdin},
     thread::{set_name, set_thread_groups},
 };
 
@@ -73,7 +73,7 @@ pub(crate) fn keeper_main() -> ExitCode {
     tell_panics(&engine);
     // Names are for who looks at processes; without one it works as well.
     let _ = set_name(c"eadem-spare");
-    match Launch::receive(&engine).and_then(|(launch, log)| Ok((launch, dup2_stdout(log)?))) {
+    match Launch::receive(&engine).and_then(|(launch, logs)| Ok((launch, take_logs(logs)?))) {
         Ok((launch, ())) => {
             // Pid 1 has it too, and the room can see it there.
             let _ = set_name(c"eadem");
@@ -83,6 +83,12 @@ pub(crate) fn keeper_main() -> ExitCode {
         Err(_) => return ExitCode::from(2),
     }
     ExitCode::SUCCESS
+}
+
+/// Standard output is the log, and standard error what stands beside it.
+fn take_logs([log, beside]: [OwnedFd; 2]) -> io::Result<()> {
+    dup2_stdout(log)?;
+    Ok(dup2_stderr(beside)?)
 }
 
 /// What eadem's own parent left open must not stay open as long as a room lives, nor what is the
@@ -236,7 +242,9 @@ fn live(
 
 /// From here on the log belongs to the room alone, and ends when the room ends.
 pub(crate) fn leave_log() -> io::Result<()> {
-    Ok(dup2_stdout(fs::File::open("/dev/null")?)?)
+    let nothing = fs::File::options().read(true).write(true).open("/dev/null")?;
+    dup2_stdout(&nothing)?;
+    Ok(dup2_stderr(&nothing)?)
 }
 
 /// An ordinary user cannot detach mounts on the host, and need not: the room's user is the same.

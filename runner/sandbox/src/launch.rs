@@ -47,32 +47,44 @@ pub(crate) struct Launch {
     pub(crate) streams: Streams,
     /// What a failed build left, to be shown instead of empty scratch directories.
     pub(crate) kept: Option<PathBuf>,
+    /// What the scratch directories hold at first, below what is written.
+    pub(crate) start: Option<PathBuf>,
+}
+
+/// What a room writes to.
+#[derive(Clone, Copy)]
+pub(crate) struct Log<'a> {
+    /// The log, or what stands in its place.
+    pub(crate) all: BorrowedFd<'a>,
+    /// What the streams need besides, see [`Streams`].
+    pub(crate) beside: Option<BorrowedFd<'a>>,
 }
 
 /// Longer than any honest launch; what claims to be longer is no launch.
 const LONGEST: u32 = 64 << 20;
 
 impl Launch {
-    /// Writes the length, with the room's log, and the value; lends the terminal that a room is to replace.
-    pub(crate) fn send(&self, mut to: &UnixStream, log: BorrowedFd<'_>) -> io::Result<()> {
+    /// Writes the length, with the room's log and what stands beside it, and the value; lends the terminal that a
+    /// room is to replace.
+    pub(crate) fn send(&self, mut to: &UnixStream, log: Log<'_>) -> io::Result<()> {
         let text = serde_json::to_vec(self)?;
         let length = u32::try_from(text.len()).map_err(io::Error::other)?;
-        passing::send(to, &length.to_ne_bytes(), &[log])?;
+        passing::send(to, &length.to_ne_bytes(), &[log.all, log.beside.unwrap_or(log.all)])?;
         to.write_all(&text)?;
         if self.streams == Streams::Terminal { Lent::send(to) } else { Ok(()) }
     }
 
     /// Reads what [`Launch::send`] wrote and not one byte more: a terminal is still to be received.
-    pub(crate) fn receive(mut from: &UnixStream) -> io::Result<(Self, OwnedFd)> {
+    pub(crate) fn receive(mut from: &UnixStream) -> io::Result<(Self, [OwnedFd; 2])> {
         let mut length = [0; 4];
-        let [log] = passing::receive(from, &mut length)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let logs = passing::receive(from, &mut length)?.ok_or(io::ErrorKind::UnexpectedEof)?;
         let length = u32::from_ne_bytes(length);
         if length > LONGEST {
             return Err(io::ErrorKind::InvalidData.into());
         }
         let mut text = vec![0; length as usize];
         from.read_exact(&mut text)?;
-        Ok((serde_json::from_slice(&text)?, log))
+        Ok((serde_json::from_slice(&text)?, logs))
     }
 }
 

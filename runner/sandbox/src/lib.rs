@@ -33,6 +33,7 @@ mod delegation;
 mod device;
 mod directory;
 mod disk;
+mod door;
 mod engine;
 mod failure;
 mod filter;
@@ -88,6 +89,7 @@ mod terminal;
 mod unlinked;
 mod volume;
 mod weak;
+mod workshop;
 
 pub use directory::sweep;
 pub use engine::NativeEngine;

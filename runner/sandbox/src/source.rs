@@ -23,6 +23,8 @@ pub(crate) struct Sources {
     pub(crate) disk: OwnedFd,
     /// What a failed build left.
     pub(crate) kept: Option<OwnedFd>,
+    /// What the scratch directories hold at first.
+    pub(crate) start: Option<OwnedFd>,
 }
 
 impl Sources {
@@ -38,6 +40,7 @@ impl Sources {
             inputs: inputs.map(|(input, dir)| part(dir, input.subpath.as_str())).collect::<Result<_, _>>()?,
             disk: whole(disk)?,
             kept: launch.kept.as_deref().map(whole).transpose()?,
+            start: launch.start.as_deref().map(whole).transpose()?,
         })
     }
 }

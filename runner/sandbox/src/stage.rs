@@ -140,8 +140,8 @@ pub(crate) fn mount_inputs(room: &Room, inputs: &[OwnedFd]) -> Result<Option<Not
 }
 
 /// Mounts the directories that can be written and outlive the room.
-pub(crate) fn mount_scratch(room: &Room) -> Result<Option<Note>, Failure> {
-    let note = scratch_overlay().machine("mounting an overlay that can be written")?;
+pub(crate) fn mount_scratch(room: &Room, start: Option<&OwnedFd>) -> Result<Option<Note>, Failure> {
+    let note = scratch_overlay(start).machine("mounting an overlay that can be written")?;
     let from = if note.is_some() { "disk/u" } else { "scratch" };
     for (index, at) in room.scratch.iter().enumerate() {
         let target = format!("root{at}");
@@ -167,12 +167,15 @@ pub(crate) fn mount_disk_in_memory(room: &Room) -> Result<OwnedFd, Failure> {
     Ok(disk)
 }
 
-/// One overlay for all scratch directories. Its upper is never used again, hence `volatile`.
-fn scratch_overlay() -> rustix::io::Result<Option<Note>> {
-    let options = "lowerdir=none,upperdir=disk/u,workdir=disk/w,userxattr,volatile";
-    match mount::make("overlay", "scratch", SAFE, options) {
+/// One overlay for all scratch directories. Its upper is never used again, hence `volatile`. What they hold
+/// at first is its lower, so that nothing can be changed there, and what is new alone is in the upper.
+fn scratch_overlay(start: Option<&OwnedFd>) -> rustix::io::Result<Option<Note>> {
+    let lower = if start.is_some() { "start" } else { "none" };
+    start.map_or(Ok(()), |start| place(start, lower))?;
+    let options = format!("lowerdir={lower},upperdir=disk/u,workdir=disk/w,userxattr,volatile");
+    match mount::make("overlay", "scratch", SAFE, &options) {
         // Some file systems, overlays among them, cannot be an upper.
-        Err(Errno::INVAL) => Ok(Some(Note::PlainScratch)),
+        Err(Errno::INVAL) if start.is_none() => Ok(Some(Note::PlainScratch)),
         made => made.map(|()| None),
     }
 }

@@ -10,7 +10,7 @@ use rustix::{
     fs::{Mode, OFlags, open},
     process::ioctl_tiocsctty,
     pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt},
-    stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stdout},
+    stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stderr, stdout},
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,10 @@ pub(crate) enum Streams {
     Pipes,
     /// A terminal of the room's own; its other side is sent to the engine.
     Terminal,
+    /// Nothing to read; standard error goes to the log, and standard output to what stands beside it.
+    Apart,
+    /// As [`Streams::Log`]; beside the log stands a socket that takes the room's door to the engine.
+    Door,
 }
 
 /// What a process does that connects itself.
@@ -35,7 +39,8 @@ pub(crate) const CONNECT_STEP: &str = "connecting standard input and output";
 /// Connects this process; everything else that is open closes when the program starts.
 pub(crate) fn connect(streams: Streams) -> io::Result<()> {
     match streams {
-        Streams::Log => log(),
+        Streams::Log | Streams::Door => log(),
+        Streams::Apart => apart(),
         Streams::Pipes => take(passing::receive(stdout(), &mut [0])?.ok_or(io::ErrorKind::UnexpectedEof)?),
         Streams::Terminal => terminal(),
     }?;
@@ -49,6 +54,13 @@ pub(crate) fn connect(streams: Streams) -> io::Result<()> {
 fn log() -> io::Result<()> {
     dup2_stdin(open("/dev/null", OFlags::RDONLY, Mode::empty())?)?;
     Ok(dup2_stderr(stdout())?)
+}
+
+fn apart() -> io::Result<()> {
+    dup2_stdin(open("/dev/null", OFlags::RDONLY, Mode::empty())?)?;
+    let log = rustix::io::dup(stdout())?;
+    dup2_stdout(stderr())?;
+    Ok(dup2_stderr(log)?)
 }
 
 fn take([input, output, error]: [OwnedFd; 3]) -> io::Result<()> {

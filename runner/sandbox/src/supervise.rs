@@ -3,7 +3,7 @@
 use std::{
     io::{self, Write},
     net::Shutdown,
-    os::{fd::BorrowedFd, unix::net::UnixStream},
+    os::unix::net::UnixStream,
     path::PathBuf,
     process::ExitStatus,
     time::{Duration, Instant},
@@ -19,7 +19,7 @@ use crate::{
     directory,
     failure::Failure,
     halt::Step,
-    launch::Launch,
+    launch::{Launch, Log},
     report::{DONE, KILL, Note, Report, Reports},
     starter::{Own, Started, Starter},
 };
@@ -70,7 +70,7 @@ impl Running {
     /// Gives a keeper its room; says so if that did not go as it should.
     pub(crate) fn start(
         launch: &Launch,
-        log: BorrowedFd<'_>,
+        log: Log<'_>,
         starter: &Starter,
     ) -> io::Result<(Self, Option<&'static str>)> {
         let since = Instant::now();

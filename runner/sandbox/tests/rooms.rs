@@ -387,8 +387,12 @@ fn a_foreign_architecture_is_refused(world: &World) {
 
 fn a_link_in_a_layer_does_not_lead_out(world: &World) {
     let mut round = shell("ls /build/src");
-    round.plan.inputs[0] =
-        Input { layer: digest("source"), subpath: "planted".parse().expect("clean"), at: Root::Source };
+    round.plan.inputs[0] = Input {
+        layer: digest("source"),
+        subpath: "planted".parse().expect("clean"),
+        at: Root::Source,
+        below: None,
+    };
     assert!(matches!(world.run(&round).outcome, Err(EngineError::Io { .. })));
     round.plan.inputs[0].layer = digest("unknown");
     assert!(matches!(world.run(&round).outcome, Err(EngineError::Input { .. })));

@@ -7,6 +7,7 @@
 
 mod blob;
 mod compress;
+mod content;
 mod error;
 mod image;
 pub mod inspect;
@@ -16,9 +17,11 @@ mod lock;
 mod log;
 mod record;
 mod spool;
+mod start;
 mod store;
 mod temporary;
 mod tree;
+mod unit;
 mod unpack;
 
 pub use blob::BlobWriter;
@@ -31,6 +34,7 @@ pub use layer::{Content, Layer, LayerError, Node, NodeKind};
 pub use lock::WorkLock;
 pub use log::{LogEnd, LogEntry, LogWriter};
 pub use spool::{Spool, SpoolError};
+pub use start::StartDir;
 pub use store::Store;
 pub use tree::TreeWriter;
 pub use unpack::UnpackError;

@@ -23,8 +23,8 @@ pub struct Store {
     _in_use: File,
 }
 
-const DIRS: [&str; 9] =
-    ["blobs", "blobs/sha256", "unpacked", "records", "logs", "kept", "rooms", "tmp", "locks"];
+const DIRS: [&str; 10] =
+    ["blobs", "blobs/sha256", "unpacked", "records", "units", "logs", "kept", "rooms", "tmp", "locks"];
 
 const OCI_LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 
@@ -64,6 +64,10 @@ impl Store {
     /// Where the native engine makes its rooms.
     pub fn rooms_dir(&self) -> PathBuf {
         self.dir.join("rooms")
+    }
+
+    pub(crate) fn layer_owner(&self) -> Option<(u32, u32)> {
+        self.layer_owner
     }
 
     pub(crate) fn blobs_dir(&self) -> PathBuf {
@@ -288,7 +292,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         drop(Store::open(dir.path()).expect("a store"));
         let expected =
-            ["blobs", "kept", "locks", "logs", "oci-layout", "records", "rooms", "tmp", "unpacked"];
+            ["blobs", "kept", "locks", "logs", "oci-layout", "records", "rooms", "tmp", "units", "unpacked"];
         assert_eq!(names(dir.path()), expected);
     }
 }

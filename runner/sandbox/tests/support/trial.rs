@@ -63,8 +63,12 @@ pub(crate) fn digest(name: &str) -> Digest {
 
 /// A round of the baseline with these arguments.
 pub(crate) fn round(argv: &[&str]) -> Round {
-    let input =
-        |subpath: &str, at| Input { layer: digest("source"), subpath: subpath.parse().expect("clean"), at };
+    let input = |subpath: &str, at| Input {
+        layer: digest("source"),
+        subpath: subpath.parse().expect("clean"),
+        at,
+        below: None,
+    };
     let plan = Plan {
         eadem_plan: Plan::FORMAT,
         rootfs: vec![digest("libraries"), digest("program")],
@@ -77,6 +81,7 @@ pub(crate) fn round(argv: &[&str]) -> Round {
         users: Users::One,
         limits: Limits { wall_seconds: 60, log_bytes: 1 << 20, output_bytes: 1 << 20, ..Limits::default() },
         outputs: Vec::new(),
+        start: None,
     };
     Round { plan, setting: Setting::baseline() }
 }

@@ -1,0 +1,114 @@
+//! What the proxy gets: a unit's outputs as far as cargo looks at them.
+
+use std::io::{self, Read};
+
+use eadem_model::{Digest, Ending, Entry, UnitKind};
+use eadem_store::{Store, StoreError};
+
+use crate::{DriveError, unit::Unit, wire};
+
+/// A piece of a file or a log on the wire.
+const PIECE: usize = 256 << 10;
+
+/// The proxy, which may be gone: cargo stops those who wait when another one fails.
+pub(crate) struct Client<'a> {
+    wire: &'a mut dyn eadem_model::Wire,
+    gone: bool,
+}
+
+impl<'a> Client<'a> {
+    pub(crate) fn new(wire: &'a mut dyn eadem_model::Wire) -> Self {
+        Self { wire, gone: false }
+    }
+
+    fn send(&mut self, kind: u8, payload: &[u8]) {
+        self.gone = self.gone || wire::send(&mut self.wire, kind, payload).is_err();
+    }
+
+    pub(crate) fn stream(&mut self, kind: u8, bytes: &[u8]) {
+        bytes.chunks(PIECE).for_each(|piece| self.send(kind, piece));
+    }
+
+    /// Says in words why there is no unit.
+    pub(crate) fn refuse(&mut self, why: &str) {
+        self.stream(wire::STDERR, format!("eadem: {why}\n").as_bytes());
+        self.send(wire::EXIT, &[101]);
+    }
+
+    /// Ends the proxy as the unit ended.
+    pub(crate) fn end(&mut self, ending: &Ending) {
+        match ending {
+            Ending::Success => self.send(wire::EXIT, &[0]),
+            Ending::Failed(status) => self.send(wire::EXIT, &[u8::try_from(*status).unwrap_or(101)]),
+            Ending::Signalled(signal) => self.send(wire::SIGNAL, &[u8::try_from(*signal).unwrap_or(9)]),
+            Ending::MissingOutput(path) => {
+                self.refuse(&format!("the unit left something at `{path}` that is no file"));
+            }
+            Ending::Exceeded(limit, value) => {
+                self.refuse(&format!("the unit took more than {}, its limit", limit.worded(*value)));
+            }
+            Ending::Cancelled => self.refuse("the unit was interrupted"),
+        }
+    }
+
+    /// Lays a crate's files down where cargo looks for them.
+    pub(crate) fn lay_down(&mut self, unit: &Unit, store: &Store) -> Result<(), DriveError> {
+        for (path, entry) in &unit.built.files {
+            let Entry::File { digest, executable, .. } = entry else { continue };
+            match shown(unit, path) {
+                Shown::Proxy => self.send(wire::PROXY, path.as_bytes()),
+                Shown::Empty => self.file(path, false),
+                Shown::Whole => {
+                    self.file(path, *executable);
+                    self.content(store, digest)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: &str, executable: bool) {
+        let first = if executable { wire::EXECUTABLE } else { 0 };
+        self.send(wire::FILE, &[&[first], path.as_bytes()].concat());
+    }
+
+    fn content(&mut self, store: &Store, digest: &Digest) -> Result<(), StoreError> {
+        let mut file = store.open_blob(digest)?;
+        let mut piece = vec![0; PIECE];
+        loop {
+            let n = match file.read(&mut piece) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                other => other.map_err(StoreError::Layer)?,
+            };
+            if n == 0 {
+                return Ok(());
+            }
+            self.send(wire::BYTES, &piece[..n]);
+        }
+    }
+}
+
+/// What cargo sees of a file.
+#[derive(Debug, PartialEq, Eq)]
+enum Shown {
+    Whole,
+    /// Its name and its time.
+    Empty,
+    /// Something that asks for the real one to be run.
+    Proxy,
+}
+
+fn shown(unit: &Unit, path: &str) -> Shown {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let is_library = [".rlib", ".rmeta", ".so"].iter().any(|end| name.ends_with(end));
+    match unit.kind {
+        UnitKind::CompileScript if is_program(name) => Shown::Proxy,
+        _ if is_library && !unit.is_primary => Shown::Empty,
+        _ => Shown::Whole,
+    }
+}
+
+/// Whether a file that the compiler wrote for a build script is the script itself.
+pub(crate) fn is_program(name: &str) -> bool {
+    name.starts_with("build_script_") && !name.contains('.')
+}

@@ -1,0 +1,63 @@
+//! Which variables a unit has.
+
+use std::collections::BTreeMap;
+
+/// What belongs to the driver alone: its proxy, its tokens, its shell's memory.
+const DRIVERS: [&str; 8] =
+    ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS", "OLDPWD", "PWD", "RUSTC_WRAPPER", "SHLVL", "_"];
+
+/// What every round sets by itself.
+const ROUNDS: [&str; 7] = ["HOME", "LANG", "LC_ALL", "LOGNAME", "SOURCE_DATE_EPOCH", "TZ", "USER"];
+
+/// How many jobs a build script is told to start: a constant, since scripts write it down.
+const JOBS: &str = "2";
+
+/// Where libraries are looked for when a program starts.
+const LIBRARIES: &str = "LD_LIBRARY_PATH";
+
+/// Keeps of cargo's environment what may decide a unit's bytes.
+///
+/// Cargo lists in `LD_LIBRARY_PATH` the directories of all build scripts that have run so far, which depends
+/// on chance; `is_script_output` tells them.
+pub fn cleaned(
+    env: BTreeMap<String, String>,
+    is_script_output: impl Fn(&str) -> bool,
+) -> BTreeMap<String, String> {
+    let mut env = env;
+    env.retain(|name, _| !DRIVERS.contains(&name.as_str()) && !ROUNDS.contains(&name.as_str()));
+    if let Some(jobs) = env.get_mut("NUM_JOBS") {
+        JOBS.clone_into(jobs);
+    }
+    if let Some(dirs) = env.get_mut(LIBRARIES) {
+        let kept: Vec<&str> = dirs.split(':').filter(|dir| !is_script_output(dir)).collect();
+        *dirs = kept.join(":");
+    }
+    env
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn what_chance_decides_and_what_is_the_drivers_is_dropped() {
+        let of_cargo = env(&[
+            ("CARGO_MAKEFLAGS", "-j --jobserver-fds=8,9"),
+            ("CARGO_PKG_NAME", "libc"),
+            ("HOME", "/home/builder"),
+            ("LD_LIBRARY_PATH", "/build/target/release/build/z-1/out:/build/target/release/deps:/usr/lib"),
+            ("NUM_JOBS", "64"),
+            ("RUSTC_WRAPPER", "/home/builder/eadem-proxy"),
+        ]);
+        let wanted = env(&[
+            ("CARGO_PKG_NAME", "libc"),
+            ("LD_LIBRARY_PATH", "/build/target/release/deps:/usr/lib"),
+            ("NUM_JOBS", "2"),
+        ]);
+        assert_eq!(cleaned(of_cargo, |dir| dir.contains("/build/z-1/")), wanted);
+    }
+}

@@ -1,0 +1,221 @@
+//! Gives a unit its room.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
+
+use eadem_model::{
+    Cancel, Digest, Ending, Entry, Event, Input, Inputs, Output, Plan, Root, Round, Rung, Setting, Text,
+    Tree, TreePath, UnitKind, UnitRecord, Watch, Workshop, document::Version1,
+};
+use eadem_store::{StartDir, Store};
+
+use crate::{DriveError, InputKind, Places, Shape, UnitKey, source::Sources, unit::Unit};
+
+/// Where a tree of outputs holds what a unit wrote.
+const OUT: &str = "out";
+
+/// What rooms of units are made with.
+pub(crate) struct Bench<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) workshop: &'a dyn Workshop,
+    /// The plan of the whole build.
+    pub(crate) plan: &'a Plan,
+    pub(crate) setting: &'a Setting,
+    pub(crate) places: &'a Places,
+    pub(crate) sources: Sources<'a>,
+    pub(crate) rung: Rung,
+    pub(crate) events: &'a (dyn Fn(Event) + Sync),
+    pub(crate) cancel: Cancel,
+}
+
+/// How a unit's room ended.
+pub(crate) struct Ran {
+    pub(crate) ending: Ending,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
+    /// What it gave, if it ended well.
+    pub(crate) record: Option<UnitRecord>,
+}
+
+/// A unit with everything that decides its bytes.
+pub(crate) struct Work {
+    pub(crate) key: Digest,
+    plan: Plan,
+    start: Tree,
+}
+
+impl Bench<'_> {
+    /// Makes a unit's plan and its key.
+    pub(crate) fn work(&self, unit: &Unit) -> Result<Work, DriveError> {
+        let argv: Vec<Text> = unit.argv.iter().map(|word| self.places.text(word)).collect();
+        let env: BTreeMap<String, Text> =
+            unit.env.iter().map(|(name, value)| (name.clone(), self.places.text(value))).collect();
+        let cwd = match unit.kind {
+            UnitKind::Query => Text::root(Root::Home),
+            _ => self.places.text(&unit.cwd),
+        };
+        let sources = self.inputs(unit)?;
+        let inputs = self.digests(unit, &sources)?;
+        let key = UnitKey { kind: unit.kind, argv: &argv, env: &env, cwd: &cwd, inputs }.digest(self.plan);
+        let start = self.start(unit)?;
+        let outputs = unit
+            .out_dir
+            .iter()
+            .map(|dir| Output { path: OUT.parse().expect("a clean path"), from: self.places.text(dir) });
+        let plan = Plan {
+            inputs: sources,
+            argv,
+            env,
+            cwd,
+            outputs: outputs.collect(),
+            start: Some(start.digest()),
+            ..self.plan.clone()
+        };
+        Ok(Work { key, plan, start })
+    }
+
+    fn inputs(&self, unit: &Unit) -> Result<Vec<Input>, DriveError> {
+        if unit.kind != UnitKind::Query && self.rung == Rung::Whole {
+            return Ok(self.sources.all().cloned().collect());
+        }
+        let roots = unit.needs.sources.iter();
+        Ok(roots.map(|root| self.sources.input(self.places, root)).collect::<Result<_, _>>()?)
+    }
+
+    fn digests(&self, unit: &Unit, sources: &[Input]) -> Result<Vec<(Text, InputKind, Digest)>, DriveError> {
+        let mut digests = Vec::new();
+        for input in sources {
+            let at = input.below.iter().fold(Text::root(input.at), |at, below| at.then(&format!("/{below}")));
+            digests.push((at, InputKind::Source, self.sources.content(input)?));
+        }
+        for (path, entry) in &unit.needs.files {
+            let tree = Tree { entries: [(OUT.parse().expect("a clean path"), entry.clone())].into() };
+            digests.push((self.places.text(path), InputKind::File, tree.digest()));
+        }
+        for (path, tree) in &unit.needs.trees {
+            digests.push((self.places.text(path), InputKind::Tree, tree.digest()));
+        }
+        Ok(digests)
+    }
+
+    /// What lies in the unit's target directory when it starts.
+    fn start(&self, unit: &Unit) -> Result<Tree, DriveError> {
+        let mut start = Tree::default();
+        for dir in unit.out_dir.iter().chain(unit.needs.trees.keys()) {
+            add(&mut start, self.below_target(dir)?, Entry::Directory);
+        }
+        for (dir, tree) in &unit.needs.trees {
+            let dir = self.below_target(dir)?;
+            for (path, entry) in &tree.entries {
+                add(&mut start, dir.join(path.as_str())?, entry.clone());
+            }
+        }
+        for (path, entry) in &unit.needs.files {
+            add(&mut start, self.below_target(path)?, entry.clone());
+        }
+        Ok(start)
+    }
+
+    /// Engines know the target directory by its number.
+    fn below_target(&self, path: &str) -> Result<TreePath, DriveError> {
+        match self.places.locate(path) {
+            Some((Root::Target, Some(below))) => Ok(format!("0/{below}").parse()?),
+            _ => Err(Shape::new(format!("`{path}` is not in the target directory")).into()),
+        }
+    }
+
+    /// Runs a unit in a new room.
+    pub(crate) fn run(&self, unit: &Unit, work: Work) -> Result<Ran, DriveError> {
+        let Work { plan, start, .. } = work;
+        let inputs =
+            StartInputs { store: self.store, tree: start.digest(), dir: self.store.lay_start(&start)? };
+        let (stdout, stderr) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+        let watch = Watch {
+            events: self.events,
+            log: &|bytes| take(&stderr, bytes),
+            cancel: &self.cancel,
+            keep: None,
+        };
+        let mut sink = self.store.tree_writer();
+        let round = Round { plan, setting: self.setting.clone() };
+        let outcome =
+            self.workshop.run_apart(&round, &inputs, &mut sink, &watch, &|bytes| take(&stdout, bytes))?;
+        let ending = settled(outcome.ending);
+        let (stdout, stderr) = (owned(stdout), owned(stderr));
+        let record = if ending == Ending::Success {
+            let tree = below_out(sink.finish()?)?;
+            Some(UnitRecord {
+                eadem_unit: Version1,
+                kind: unit.kind,
+                package: unit.package.clone(),
+                tree,
+                stdout: self.store.put_blob(&stdout)?,
+                stderr: self.store.put_blob(&stderr)?,
+                usage: outcome.usage,
+            })
+        } else {
+            None
+        };
+        Ok(Ran { ending, stdout, stderr, record })
+    }
+}
+
+/// A unit that wrote nothing has nothing where its outputs were looked for.
+fn settled(ending: Ending) -> Ending {
+    match ending {
+        Ending::MissingOutput(path) if path.as_str() == OUT => Ending::Success,
+        ending => ending,
+    }
+}
+
+/// What was written, by its names below the output directory.
+fn below_out(tree: Tree) -> Result<Tree, DriveError> {
+    let mut below = Tree::default();
+    for (path, entry) in tree.entries {
+        if let Some(name) = path.as_str().strip_prefix(OUT).and_then(|name| name.strip_prefix('/')) {
+            below.entries.insert(name.parse()?, entry);
+        }
+    }
+    Ok(below)
+}
+
+/// Adds an entry and the directories above it.
+pub(crate) fn add(tree: &mut Tree, path: TreePath, entry: Entry) {
+    let mut parent = path.parent();
+    while let Some(path) = parent {
+        tree.entries.entry(path.clone()).or_insert(Entry::Directory);
+        parent = path.parent();
+    }
+    tree.entries.insert(path, entry);
+}
+
+fn take(to: &Mutex<Vec<u8>>, bytes: &[u8]) {
+    to.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+}
+
+fn owned(bytes: Mutex<Vec<u8>>) -> Vec<u8> {
+    bytes.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The store's layers, and one tree as a further one.
+pub(crate) struct StartInputs<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) tree: Digest,
+    pub(crate) dir: StartDir,
+}
+
+impl Inputs for StartInputs<'_> {
+    fn layer_dir(&self, diff_id: &Digest) -> io::Result<PathBuf> {
+        if *diff_id == self.tree {
+            Ok(self.dir.path().to_owned())
+        } else if self.store.has_layer(diff_id) {
+            Ok(self.store.layer_dir(diff_id))
+        } else {
+            Err(io::ErrorKind::NotFound.into())
+        }
+    }
+}

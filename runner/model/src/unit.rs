@@ -1,0 +1,135 @@
+//! Units: the plans inside a cargo build, and what they gave.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, Tree, Usage, document::Version1};
+
+/// Whether, and how, a recipe's crates and build scripts are built each in a room of its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Units {
+    /// Not: the whole build in one room.
+    #[default]
+    Off,
+    /// From the highest rung that bears: [`Rung::PerPackage`], [`Rung::Whole`], then [`Rung::OneRoom`].
+    Auto,
+    /// On [`Rung::PerPackage`] or not at all.
+    PerPackage,
+    /// On [`Rung::Whole`] or not at all.
+    Whole,
+}
+
+impl Units {
+    /// The rungs to be tried, one after the other.
+    pub const fn rungs(self) -> &'static [Rung] {
+        match self {
+            Self::Off => &[Rung::OneRoom],
+            Self::Auto => &[Rung::PerPackage, Rung::Whole, Rung::OneRoom],
+            Self::PerPackage => &[Rung::PerPackage],
+            Self::Whole => &[Rung::Whole],
+        }
+    }
+
+    /// Whether nothing is said of units.
+    pub fn is_off(&self) -> bool {
+        *self == Self::Off
+    }
+}
+
+/// How far a build was cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rung {
+    /// Units that see their own package, or the whole workspace if they are of it.
+    PerPackage,
+    /// Units that see all sources.
+    Whole,
+    /// No units.
+    OneRoom,
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PerPackage => "in units with the sources of their packages",
+            Self::Whole => "in units with all sources",
+            Self::OneRoom => "in one room",
+        })
+    }
+}
+
+/// What came of cutting a build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnitsRecord {
+    /// The rung that bore.
+    pub rung: Rung,
+    /// How many units there were, questions to the compiler left out.
+    pub total: u64,
+    /// How many of them came from the store.
+    pub hits: u64,
+    /// Processor time of those that ran, in milliseconds.
+    pub cpu_ms: u64,
+    /// Why each higher rung did not bear, in words.
+    pub fell: Vec<String>,
+}
+
+/// What a unit does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnitKind {
+    /// Asks the compiler about itself.
+    Query,
+    /// Compiles a crate.
+    Compile,
+    /// Compiles a build script.
+    CompileScript,
+    /// Runs a build script.
+    RunScript,
+}
+
+impl fmt::Display for UnitKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Query => "question to the compiler",
+            Self::Compile => "compilation",
+            Self::CompileScript => "compilation of the build script",
+            Self::RunScript => "build script",
+        })
+    }
+}
+
+/// What a unit gave; kept under its key, and only if it ended well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnitRecord {
+    /// Format version.
+    pub eadem_unit: Version1,
+    /// What was done.
+    pub kind: UnitKind,
+    /// The package and its version.
+    pub package: String,
+    /// What was written to the unit's output directory.
+    pub tree: Tree,
+    /// The blob of its standard output.
+    pub stdout: Digest,
+    /// The blob of its standard error.
+    pub stderr: Digest,
+    /// What it took when it ran.
+    pub usage: Usage,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_auto_goes_down_and_it_ends_in_one_room() {
+        assert_eq!(Units::Auto.rungs().last(), Some(&Rung::OneRoom));
+        assert_eq!(Units::PerPackage.rungs(), [Rung::PerPackage]);
+        assert_eq!(Units::Whole.rungs(), [Rung::Whole]);
+        assert_eq!(Units::Off.rungs(), [Rung::OneRoom]);
+    }
+}
