@@ -4,11 +4,15 @@ use std::{
     fs,
     os::unix::{fs::PermissionsExt, net::UnixListener},
     path::Path,
+    process::Stdio,
 };
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{
     REPOSITORY,
-    lane::Lane,
+    lane::{Lane, turn},
+    patience::wait_for,
     run::Run,
     service::Service,
     world::{Who, World},
@@ -42,6 +46,25 @@ fn docker_gives_the_same_tree_as_namespaces() {
 #[test]
 fn podman_gives_the_same_tree_as_namespaces() {
     gives_the_same(Service::podman);
+}
+
+/// A daemon's containers do not end with eadem, and on a machine of CI there may be no next start.
+#[test]
+fn a_job_that_is_cancelled_leaves_nothing_in_the_daemon() {
+    let lane = Lane::root();
+    let world = lane.fixture("sleeper");
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let service = Service::docker(&place.path().join("d"));
+    let mut command = world.command(["--engine", "docker", "build", "sleeper"]);
+    command.env("DOCKER_HOST", service.address()).stderr(Stdio::null());
+    for signal in [Signal::TERM, Signal::HUP] {
+        let _turn = turn();
+        let mut eadem = command.spawn().expect("eadem starts");
+        wait_for("the room", || service.says(["ps", "--quiet"]).filter(|rooms| !rooms.trim().is_empty()));
+        kill_process(Pid::from_child(&eadem), signal).expect("eadem runs");
+        assert_eq!(eadem.wait().expect("eadem is ours").code(), Some(130));
+        assert_eq!(service.leftovers(), [""; 0]);
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `eadem shell`: a build's room with somebody in it, and what a failed build left.
 
 use std::{
+    fs::File,
     io::Write,
     process::{Command, Stdio},
 };
@@ -46,6 +47,17 @@ fn a_command_runs_in_the_room_of_the_build(lane: &Lane, engine: &str) {
     drop(script(lane, &world, engine, &["steady"], "ls /build/target; kill -9 $$").exit(status));
     drop(lane.run(&mut shell(&world, engine, &["steady"], &["no-such-program"])).exit(127));
     disk::expect_swept(lane.store());
+}
+
+#[test]
+fn what_a_full_disk_does_not_take_is_no_success() {
+    let (lane, full) = (Lane::root(), File::options().write(true).open("/dev/full").expect("is there"));
+    let world = lane.fixture("steady");
+    let mut command = shell(&world, NATIVE, &["steady"], &["cat", "Cargo.toml"]);
+    let _turn = turn();
+    let output = command.stdout(full).stderr(Stdio::piped()).spawn().expect("starts").wait_with_output();
+    let run = Run::new(&command, output.expect("eadem is ours")).exit(9).one_error();
+    drop(run.stderr_has("passing on what is typed and shown").stderr_has("No space left"));
 }
 
 #[test]
@@ -194,7 +206,8 @@ fn a_failed_build_can_be_looked_into(lane: &Lane, engine: &str) {
     drop(run.stderr_has("E0308"));
     disk::expect_swept(lane.store());
 
-    let world = world.with("crate/src/main.rs", "fn main() {}\n");
+    // A plan of its own: an earlier build's record would answer without a room.
+    let world = world.with("crate/src/main.rs", format!("// {name}\nfn main() {{}}\n"));
     drop(world.eadem(["lock", name]).exit(0));
     let run = script(lane, &world, engine, &[name], "ls -A ~").exit(0).stderr_has("is not shown");
     assert_eq!(run.stdout(), "", "{run}");

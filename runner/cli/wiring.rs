@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -19,6 +20,10 @@ use eadem_model::{
 };
 use eadem_sandbox::{NativeEngine, OciEngine};
 use eadem_store::Store;
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
 
 use crate::{
     args::{EngineChoice, Firmness, Global},
@@ -40,7 +45,7 @@ pub(crate) struct Wiring {
     pub(crate) left: Option<String>,
 }
 
-/// Set from the terminal's interrupt.
+/// Set by an interrupt.
 static CANCEL: Cancel = Cancel::new();
 
 /// Whether a room is there to be ended in order.
@@ -194,14 +199,29 @@ fn use_threads(n: usize) -> Result<(), Report> {
 
 /// An interrupt ends a build in order, and everything else, or a second one, at once: whatever is cut
 /// off leaves nothing that the next start does not remove.
+///
+/// A terminal that is closed and a job that is cancelled mean the same: a daemon's containers do not end
+/// with eadem, and there may be no next start.
 fn end_on_interrupt() {
-    // A handler can only be missing where somebody has set one already: then theirs stands.
-    let _ = ctrlc::set_handler(|| {
-        if CANCEL.is_cancelled() || !IN_ROOM.load(Ordering::SeqCst) {
-            end_at_once();
+    // Without handlers eadem ends as programs do.
+    let Ok(mut signals) = Signals::new(interrupts()) else { return };
+    thread::spawn(move || {
+        for _ in signals.forever() {
+            if CANCEL.is_cancelled() || !IN_ROOM.load(Ordering::SeqCst) {
+                end_at_once();
+            }
+            CANCEL.cancel();
         }
-        CANCEL.cancel();
     });
+}
+
+/// Under nohup a terminal that is closed ends nothing.
+fn interrupts() -> Vec<i32> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    let is_heard = |signal: &i32| ignored & (1 << (signal - 1)) == 0;
+    [SIGINT, SIGTERM, SIGHUP].into_iter().filter(is_heard).collect()
 }
 
 #[expect(clippy::exit, reason = "the other threads may be waiting for the network")]

@@ -10,6 +10,7 @@ use std::{
     },
     path::Path,
     process::Command,
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 /// A listener on the loopback, one with an abstract name, and shared memory of both kinds.
@@ -23,7 +24,9 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn new() -> Self {
-        let name = format!("eadem-escape-{}", std::process::id());
+        // A name is free again only when no process that was forked meanwhile has the socket any more.
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let name = format!("eadem-escape-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let address = SocketAddr::from_abstract_name(&name).expect("a short name");
         let memory = format!("/dev/shm/{name}");
         File::create(&memory).expect("memory can be shared");

@@ -20,6 +20,8 @@ pub(crate) fn host_config(daemon: &Daemon, room: &Room) -> HostConfig {
         memory,
         // Together with swap: the same number means none.
         memory_swap: memory,
+        // A machine without memory ends rooms before anything else, as it does with the native engine's.
+        oom_score_adj: Some(1000),
         // One for the shell that starts the payload, and one that is seen and ends the room.
         pids_limit: holds_processes(daemon).then(|| whole(limits.processes.saturating_add(2))),
         nano_cpus: limits

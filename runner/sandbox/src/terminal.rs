@@ -90,7 +90,8 @@ impl NativeEngine {
         watch: &Watch<'_>,
     ) -> Result<Ending, EngineError> {
         fault(course).map_or(Ok(()), Err)?;
-        carried.map_err(|source| self.failed("passing on what is typed and shown", source))?;
+        let passing = || "passing on what is typed and shown".to_owned();
+        carried.map_err(|source| EngineError::Io { attempt: passing(), source })?;
         warn(course, watch);
         course.ending()
     }

@@ -29,6 +29,8 @@ struct Lane {
     pending: Vec<u8>,
     /// What the end of `from` means.
     end: End,
+    /// Why `to` took no more, if that is not that nobody reads it.
+    lost: Option<Errno>,
 }
 
 /// What it means that there is nothing more to read.
@@ -74,6 +76,9 @@ impl Pump {
     }
 
     /// Carries until `room` ends, and then what is left.
+    ///
+    /// # Errors
+    /// What eadem's own streams could not take, a full disk for instance; a reader that went away is none.
     pub fn run(mut self, room: PipeReader, cancel: &Cancel) -> io::Result<()> {
         let mut room = Some(room);
         loop {
@@ -93,9 +98,15 @@ impl Pump {
                 }
             }
             if room.is_none() && n_lanes == 0 && self.lanes.iter().all(|lane| lane.pending.is_empty()) {
-                return Ok(());
+                return self.lost();
             }
         }
+    }
+
+    /// Keys that a dead room did not take are no loss, nor what a terminal that is gone did not show.
+    fn lost(&self) -> io::Result<()> {
+        let mut results = self.lanes[1..].iter().filter(|_| self.terminal.is_none());
+        results.find_map(|lane| lane.lost).map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Waits until there is something to do. Once the room is dead, all that it wrote is there.
@@ -155,7 +166,7 @@ fn put<'a>(watched: &mut Vec<PollFd<'a>>, fd: PollFd<'a>) -> usize {
 
 impl Lane {
     fn new(from: OwnedFd, to: OwnedFd, end: End) -> Self {
-        Self { from: Some(from), to: Some(to), pending: Vec::new(), end }
+        Self { from: Some(from), to: Some(to), pending: Vec::new(), end, lost: None }
     }
 
     fn close(&mut self) {
@@ -203,8 +214,11 @@ impl Lane {
         match write(to, &self.pending) {
             Err(Errno::INTR | Errno::AGAIN) => {}
             Ok(n) => drop(self.pending.drain(..n)),
-            // Nobody reads any more; whoever writes learns it by the end of this side.
-            Err(_) => self.close(),
+            // Whoever writes learns by the end of this side that nobody reads any more.
+            Err(error) => {
+                self.lost = Some(error).filter(|error| *error != Errno::PIPE);
+                self.close();
+            }
         }
     }
 }
