@@ -108,6 +108,47 @@ fn hexyl_in_units_has_the_bytes_of_one_room_and_comes_whole_from_the_store() {
     assert_eq!((again.total, again.hits), (first.total, first.total));
 }
 
+/// The events of a build in units, and what the bar would have said last while something ran.
+fn told(lane: &Lane, world: &World, recipe: &str) -> (u64, Vec<String>, String) {
+    let run = lane.run(&mut world.command(["build", recipe, "--format", "json"])).exit(0);
+    let stdout = run.stdout();
+    let events: Vec<serde_json::Value> =
+        stdout.lines().map(|line| serde_json::from_str(line).expect("a line is an object")).collect();
+    let of = |name: &'static str| {
+        events.iter().filter(move |event| event["event"] == name && event["phase"] != "unpack")
+    };
+    let subject = format!("{recipe} (round 1)");
+    let start = of("start").find(|event| event["subject"] == *subject).expect("a round begins");
+    let steps = of("unit").map(|event| event["step"].as_str().expect("a step").to_owned()).collect();
+    let at = of("advance")
+        .rfind(|event| event["by"] == 0)
+        .map(|event| event["at"].as_str().expect("a text").to_owned());
+    (start["total"].as_u64().expect("a number"), steps, at.unwrap_or_default())
+}
+
+#[test]
+fn a_build_tells_how_many_units_there_are_which_run_and_how_long_the_rest_may_take() {
+    let lane = Lane::root();
+    let world = with_recipe(world(lane, "units"), "units", "telling", "per-package", "telling");
+    drop(lane.run(&mut world.command(["lock", "telling"])).exit(0));
+    let (total, steps, at) = told(lane, &world, "telling");
+    let count = |steps: &[String], wanted: &str| steps.iter().filter(|step| *step == wanted).count() as u64;
+    assert_eq!((total, count(&steps, "ran")), (count(&steps, "began"), total), "{steps:?}");
+    assert!(at.starts_with("app 0.3.0") && !at.contains("left"), "{at}");
+
+    let recipe =
+        world.read("recipes/telling.yaml").replace("UNITS_TEST: telling", "UNITS_TEST: telling-more");
+    let world = world.with("recipes/telling.yaml", recipe);
+    drop(lane.run(&mut world.command(["lock", "telling"])).exit(0));
+    let (again, steps, at) = told(lane, &world, "telling");
+    assert_eq!((again, count(&steps, "ran"), count(&steps, "taken")), (total, total, 0), "{steps:?}");
+    assert!(at.contains("; about ") && at.ends_with(" s left"), "{at}");
+
+    forget(&world, "telling");
+    let (again, steps, _) = told(lane, &world, "telling");
+    assert_eq!((again, count(&steps, "taken"), count(&steps, "began")), (total, total, 0), "{steps:?}");
+}
+
 #[test]
 fn a_hostile_build_script_reaches_nothing_of_others() {
     let lane = Lane::root();

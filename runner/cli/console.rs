@@ -68,7 +68,7 @@ impl Console {
             Event::Done { phase, subject } => self.done(phase, &subject),
             Event::Warning { message } => self.warn(&message),
             Event::Log { line, .. } if self.talk.verbose => self.say(&paint::plain(&line)),
-            Event::Log { .. } => {}
+            Event::Unit { .. } | Event::Log { .. } => {}
         }
     }
 

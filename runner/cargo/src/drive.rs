@@ -1,8 +1,8 @@
 //! Runs cargo in the driver's room.
 
 use eadem_model::{
-    Cancel, Door, Entry, Outcome, OutputSink, Plan, Root, Round, Rung, Text, Tree, UnitsRecord, Watch,
-    Workshop,
+    Cancel, Door, Entry, Outcome, OutputSink, Plan, Root, Round, Rung, Text, Tree, UnitNews, UnitsRecord,
+    Watch, Workshop,
 };
 use eadem_store::{Store, StoreError};
 
@@ -28,7 +28,8 @@ pub struct Driven {
 
 /// Runs a build of cargo's unit by unit, on a rung that has units.
 ///
-/// `out` takes what the driver's room leaves: what the units wrote, and nothing that anything else made.
+/// `out` takes what the driver's room leaves: what the units wrote, and nothing that anything else made;
+/// `news` takes what happens to units.
 ///
 /// # Errors
 /// What broke, the sources apart.
@@ -37,10 +38,11 @@ pub fn drive(
     (round, rung): (&Round, Rung),
     out: &mut dyn OutputSink,
     watch: &Watch<'_>,
+    news: &(dyn Fn(UnitNews) + Sync),
 ) -> Result<Driven, DriveError> {
     let places = Places::of(&round.setting);
-    let session =
-        Session::new(bench((store, workshop), (round, rung), &places, watch), proxy::path(&round.setting));
+    let bench = bench((store, workshop), (round, rung), &places, watch);
+    let session = Session::new(bench, proxy::path(&round.setting), news);
     let outcome = serve((store, workshop), round, out, watch, &session)?;
     let tally = session.finish();
     let trouble = tally.trouble.unless_broken()?;

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use eadem_model::{Door, Ending, UnitKind, UnitRecord, Wire};
+use eadem_model::{Door, Ending, UnitKind, UnitNews, UnitRecord, UnitStep, Wire};
 
 use crate::{
     DriveError, Graph,
@@ -18,6 +18,7 @@ pub(crate) struct Session<'a> {
     pub(crate) bench: Bench<'a>,
     /// The path that the proxy has when it stands for the compiler.
     pub(crate) proxy: String,
+    news: &'a (dyn Fn(UnitNews) + Sync),
     graph: Mutex<Graph>,
     tally: Mutex<Tally>,
 }
@@ -53,8 +54,8 @@ impl Door for Session<'_> {
 }
 
 impl<'a> Session<'a> {
-    pub(crate) fn new(bench: Bench<'a>, proxy: String) -> Self {
-        Self { bench, proxy, graph: Mutex::default(), tally: Mutex::default() }
+    pub(crate) fn new(bench: Bench<'a>, proxy: String, news: &'a (dyn Fn(UnitNews) + Sync)) -> Self {
+        Self { bench, proxy, news, graph: Mutex::default(), tally: Mutex::default() }
     }
 
     pub(crate) fn finish(self) -> Tally {
@@ -75,19 +76,31 @@ impl<'a> Session<'a> {
         let key = work.key;
         if let Some(record) = self.bench.store.unit(&key)? {
             self.tally().count(&unit, None);
+            self.tell(&unit, UnitStep::Taken { wall_ms: record.usage.wall_ms });
             return self.deliver(unit, &record, client);
         }
+        self.tell(&unit, UnitStep::Began);
         let ran = self.bench.run(&unit, work)?;
         match &ran.record {
             Some(record) => {
                 self.bench.store.put_unit(&key, record)?;
                 self.tally().count(&unit, Some(record));
+                self.tell(&unit, UnitStep::Ran { wall_ms: record.usage.wall_ms });
                 self.deliver(unit, record, client)
             }
             None => {
+                self.tell(&unit, UnitStep::Failed);
                 self.fail(&unit, &ran, client);
                 Ok(())
             }
+        }
+    }
+
+    /// Nobody waits for questions.
+    fn tell(&self, unit: &Unit, step: UnitStep) {
+        if unit.kind != UnitKind::Query {
+            let (package, crate_name) = (unit.package.clone(), unit.crate_name.clone());
+            (self.news)(UnitNews { kind: unit.kind, package, crate_name, step });
         }
     }
 

@@ -13,6 +13,7 @@ mod log;
 mod plan;
 mod prepare;
 mod preview;
+mod progress;
 mod round;
 mod shell;
 mod units;

@@ -19,7 +19,17 @@ const LINE: usize = 4096;
 pub(crate) struct Follower<'a> {
     subject: &'a str,
     events: &'a (dyn Fn(Event) + Sync),
+    counts: Counts,
     state: Mutex<State>,
+}
+
+/// What tells how far a build has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counts {
+    /// The crates that cargo names in its log.
+    Crates,
+    /// Something else.
+    Nothing,
 }
 
 struct State {
@@ -36,9 +46,14 @@ pub(crate) struct Lines {
 }
 
 impl<'a> Follower<'a> {
-    pub(crate) fn new(subject: &'a str, events: &'a (dyn Fn(Event) + Sync), writer: LogWriter) -> Self {
+    pub(crate) fn new(
+        subject: &'a str,
+        events: &'a (dyn Fn(Event) + Sync),
+        counts: Counts,
+        writer: LogWriter,
+    ) -> Self {
         let state = State { writer, fault: None, lines: Lines::default() };
-        Self { subject, events, state: Mutex::new(state) }
+        Self { subject, events, counts, state: Mutex::new(state) }
     }
 
     /// Takes the next bytes of the log.
@@ -54,7 +69,9 @@ impl<'a> Follower<'a> {
     }
 
     fn tell(&self, line: String) {
-        if let Some(at) = line.trim_start().strip_prefix("Compiling ") {
+        if self.counts == Counts::Crates
+            && let Some(at) = line.trim_start().strip_prefix("Compiling ")
+        {
             let at = at.split(" (").next().unwrap_or(at).to_owned();
             (self.events)(Event::Advance {
                 phase: Phase::Build,

@@ -3,7 +3,12 @@
 use eadem_model::{At, Ending, Event, Outcome, Phase, Round, RoundRecord, Tree, Watch};
 use eadem_store::{StoreError, TreeWriter};
 
-use crate::{Bench, BuildFailure, FlowError, Job, kept::Keeping, log::Follower, prepare::StoreInputs};
+use crate::{
+    Bench, BuildFailure, FlowError, Job,
+    kept::Keeping,
+    log::{Counts, Follower},
+    prepare::StoreInputs,
+};
 
 /// What a round gave: its record, and why it did not end well.
 pub(crate) struct Ran {
@@ -16,7 +21,22 @@ pub(crate) fn run(bench: &Bench<'_>, job: &Job, round: &Round, n_round: usize) -
     let engine = |sink: &mut TreeWriter<'_>, watch: &Watch<'_>| {
         Ok(bench.engine.run(round, &StoreInputs(bench.store), sink, watch)?)
     };
-    run_by(&engine, bench, job, round, n_round)
+    let total = job.lock.sources.len() as u64;
+    run_by(&engine, bench, job, round, &Course { n_round, total, counts: Counts::Crates })
+}
+
+/// Which round of a job it is, and what is told of how far it has come.
+pub(crate) struct Course {
+    /// From 1.
+    pub(crate) n_round: usize,
+    /// How much there is to do; 0 if unknown.
+    pub(crate) total: u64,
+    pub(crate) counts: Counts,
+}
+
+/// What the user is told that a round is.
+pub(crate) fn subject(job: &Job, n_round: usize) -> String {
+    format!("{} (round {n_round})", job.recipe.name)
 }
 
 /// What runs a round.
@@ -28,14 +48,14 @@ pub(crate) fn run_by(
     bench: &Bench<'_>,
     job: &Job,
     round: &Round,
-    n_round: usize,
+    course: &Course,
 ) -> Result<Ran, FlowError> {
-    let subject = format!("{} (round {n_round})", job.recipe.name);
-    let total = job.lock.sources.len() as u64;
+    let Course { n_round, total, counts } = *course;
+    let subject = subject(job, n_round);
     bench.tell(Event::Start { phase: Phase::Build, subject: subject.clone(), total });
     let writer = bench.store.log_writer(bench.run, job.recipe.name.as_str(), n_round)?;
     let log = writer.name().to_owned();
-    let follower = Follower::new(&subject, bench.events, writer);
+    let follower = Follower::new(&subject, bench.events, counts, writer);
     let started = (bench.clock)();
 
     let mut sink = bench.store.tree_writer();

@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 
-use eadem_model::{Ending, Event, Round, Rung, UnitsRecord, Watch, Workshop};
+use eadem_model::{Ending, Event, Forecast, Round, Rung, UnitsRecord, Watch, Workshop};
 use eadem_store::TreeWriter;
 
 use crate::{
     Bench, FlowError, Job,
-    round::{self, Ran},
+    log::Counts,
+    progress::Progress,
+    round::{self, Course, Ran},
 };
 
 /// Runs a build's round on the highest rung that the recipe allows and that bears.
@@ -48,12 +50,20 @@ fn climb(
     rung: Rung,
 ) -> Result<Climbed, FlowError> {
     let seen = RefCell::new(None);
+    let last = forecast(bench, job, workshop, (round, rung))?;
+    let course = Course { n_round: 1, total: last.total, counts: Counts::Nothing };
+    let progress = Progress::new(round::subject(job, 1), bench.events, last);
     let way = |sink: &mut TreeWriter<'_>, watch: &Watch<'_>| {
-        let driven = eadem_cargo::drive((bench.store, workshop), (round, rung), sink, watch)?;
+        let news = |news| progress.take(news);
+        let driven = eadem_cargo::drive((bench.store, workshop), (round, rung), sink, watch, &news)?;
         *seen.borrow_mut() = Some((driven.units, driven.trouble));
         Ok(driven.outcome)
     };
-    let mut ran = round::run_by(&way, bench, job, round, 1)?;
+    let mut ran = round::run_by(&way, bench, job, round, &course)?;
+    let next = progress.finish(ran.record.outcome.usage.wall_ms);
+    if ran.failure.is_none() {
+        bench.store.put_forecast(&job.recipe.name, &next)?;
+    }
     let (units, trouble) = seen.into_inner().expect("what ran was seen");
     // Only what units could be guilty of is tried without them.
     let failed = matches!(ran.record.outcome.ending, Ending::Failed(_) | Ending::Signalled(_));
@@ -62,6 +72,21 @@ fn climb(
     }
     ran.record.units = Some(units);
     Ok(Climbed::Bore(Box::new(ran)))
+}
+
+/// What the last build told; before the first one, how many units there will be.
+fn forecast(
+    bench: &Bench<'_>,
+    job: &Job,
+    workshop: &dyn Workshop,
+    (round, rung): (&Round, Rung),
+) -> Result<Forecast, FlowError> {
+    if let Some(last) = bench.store.forecast(&job.recipe.name) {
+        return Ok(last);
+    }
+    let watch = Watch { events: bench.events, log: &|_| (), cancel: bench.cancel, keep: None };
+    let seen = eadem_cargo::walk((bench.store, workshop), (round, rung), &watch)?;
+    Ok(Forecast { total: seen.planned.len() as u64, ..Forecast::default() })
 }
 
 fn with_falls(mut ran: Box<Ran>, fell: Vec<String>) -> Ran {

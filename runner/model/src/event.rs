@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::UnitNews;
+
 /// One step that takes long enough to be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -50,6 +52,14 @@ pub enum Event {
         phase: Phase,
         /// On what.
         subject: String,
+    },
+    /// A unit of a build began or ended.
+    Unit {
+        /// The recipe and round.
+        subject: String,
+        /// Which unit, and what happened.
+        #[serde(flatten)]
+        news: UnitNews,
     },
     /// Something that the user should know and that stops nothing.
     Warning {

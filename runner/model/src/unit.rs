@@ -1,6 +1,6 @@
 //! Units: the plans inside a cargo build, and what they gave.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +99,60 @@ impl fmt::Display for UnitKind {
             Self::RunScript => "build script",
         })
     }
+}
+
+/// Something that happened to a unit while a build went on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitNews {
+    /// What the unit does.
+    pub kind: UnitKind,
+    /// The package and its version.
+    pub package: String,
+    /// The crate, if it compiles one.
+    #[serde(rename = "crate")]
+    pub crate_name: Option<String>,
+    /// What happened.
+    #[serde(flatten)]
+    pub step: UnitStep,
+}
+
+/// What may happen to a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub enum UnitStep {
+    /// Its room is being made.
+    Began,
+    /// It ran, and took this time.
+    Ran {
+        /// Wall time in milliseconds.
+        wall_ms: u64,
+    },
+    /// What it gave was in the store.
+    Taken {
+        /// Wall time in milliseconds when it ran.
+        wall_ms: u64,
+    },
+    /// It did not end well.
+    Failed,
+}
+
+impl UnitNews {
+    /// The unit in words; the same from one build of a recipe to the next.
+    pub fn name(&self) -> String {
+        let Self { kind, package, crate_name, .. } = self;
+        format!("{kind} of {package} {}", crate_name.as_deref().unwrap_or_default()).trim_end().to_owned()
+    }
+}
+
+/// What the last build of a recipe in units tells of the next one; decides no byte.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// How many units there were.
+    pub total: u64,
+    /// How many hundredths of a unit ran at one time; 0 if unknown.
+    pub at_once_percent: u64,
+    /// Wall time in milliseconds by the unit's name.
+    pub took_ms: BTreeMap<String, u64>,
 }
 
 /// What a unit gave; kept under its key, and only if it ended well.
