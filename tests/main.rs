@@ -24,6 +24,7 @@ mod odd_names;
 mod readme;
 mod room;
 mod shell;
+mod store;
 mod support;
 mod surroundings;
 mod tidy;

@@ -1,7 +1,8 @@
 //! Runs cargo in the driver's room.
 
 use eadem_model::{
-    Cancel, Entry, Outcome, OutputSink, Plan, Root, Round, Rung, Text, Tree, UnitsRecord, Watch, Workshop,
+    Cancel, Entry, Event, Outcome, OutputSink, Plan, Root, Round, Rung, Text, Tree, UnitsRecord, Watch,
+    Workshop,
 };
 use eadem_store::{Store, StoreError};
 
@@ -9,7 +10,7 @@ use crate::{
     DriveError, Places,
     execute::{Bench, StartInputs, add},
     proxy,
-    session::Session,
+    session::{Session, Tally},
     source::Sources,
 };
 
@@ -28,9 +29,35 @@ pub struct Driven {
 ///
 /// `out` takes what the driver's room leaves: what the units wrote, and nothing that anything else made.
 ///
+/// What a unit gave may be lost or damaged before another one needs it: then cargo starts again, and that
+/// unit is made again.
+///
 /// # Errors
 /// What broke, the sources apart.
 pub fn drive(
+    (store, workshop): (&Store, &dyn Workshop),
+    (round, rung): (&Round, Rung),
+    out: &mut dyn OutputSink,
+    watch: &Watch<'_>,
+) -> Result<Driven, DriveError> {
+    for _ in 0..RESTARTS {
+        let lost = match drive_once((store, workshop), (round, rung), out, watch) {
+            Err(DriveError::Store(error @ (StoreError::Missing(_) | StoreError::Damaged { .. }))) => error,
+            driven => return driven,
+        };
+        let message = match lost {
+            StoreError::Missing(_) => format!("{lost} any more; it is made again"),
+            damaged => store.discard(damaged)?,
+        };
+        (watch.events)(Event::Warning { message });
+    }
+    drive_once((store, workshop), (round, rung), out, watch)
+}
+
+/// Whoever loses more than this does so all the time.
+const RESTARTS: u32 = 3;
+
+fn drive_once(
     (store, workshop): (&Store, &dyn Workshop),
     (round, rung): (&Round, Rung),
     out: &mut dyn OutputSink,
@@ -53,11 +80,10 @@ pub fn drive(
     let inputs = StartInputs { store, tree: start.digest(), dir: store.lay_start(&start)? };
     let driver = Round { plan, setting: round.setting.clone() };
     let outcome = workshop.serve(&driver, &inputs, out, watch, &session)?;
-    let tally = session.finish();
-    tally.broken.map_or(Ok(()), Err)?;
-    let units =
-        UnitsRecord { rung, total: tally.total, hits: tally.hits, cpu_ms: tally.cpu_ms, fell: Vec::new() };
-    Ok(Driven { outcome, units, trouble: tally.trouble })
+    let Tally { total, hits, cpu_ms, keys, trouble, broken } = session.finish();
+    broken.map_or(Ok(()), Err)?;
+    let units = UnitsRecord { rung, total, hits, cpu_ms, fell: Vec::new(), keys };
+    Ok(Driven { outcome, units, trouble })
 }
 
 /// The build's own plan, with the proxy for the compiler.

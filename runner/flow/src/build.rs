@@ -53,7 +53,7 @@ fn recorded(bench: &Bench<'_>, plan: &Digest) -> Result<Option<(RunId, Tree)>, F
         let strict = |round: &RoundRecord| round.outcome.isolation == Isolation::Strict || bench.weak;
         let round = record.rounds.into_iter().find(|round| round.setting == baseline && strict(round));
         if let Some(tree) = round.and_then(|round| round.tree)
-            && bench.store.has_tree(&tree)?
+            && bench.still_has(&tree)?
         {
             return Ok(Some((record.run, tree)));
         }

@@ -98,7 +98,7 @@ fn proof(bench: &Bench<'_>, plan: &Digest, rounds: [&Round; 2]) -> Result<Option
     };
     let Some(newest) = bench.store.records(plan)?.into_iter().find(is_same) else { return Ok(None) };
     let Some(tree) = agreed_tree(&newest, plan) else { return Ok(None) };
-    Ok(bench.store.has_tree(tree)?.then_some(newest))
+    Ok(bench.still_has(tree)?.then_some(newest))
 }
 
 /// What both rounds of a record left, if it is a proof: a variation that was skipped proves nothing.

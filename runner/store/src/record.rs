@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use eadem_model::{At, AtError, Digest, Plan, Record};
+use eadem_model::{At, AtError, Digest, Plan, Record, RunId};
 
 use crate::{StoreError, store::Store};
 
@@ -15,7 +15,7 @@ impl Store {
         let dir = self.records_dir(&record.plan);
         fs::create_dir_all(&dir).at(&dir)?;
         let json = serde_json::to_vec_pretty(record).expect("records have only text keys");
-        Ok(self.replace(&dir.join(format!("{}.json", record.run)), &json)?)
+        Ok(self.replace(&self.record_path(&record.plan, &record.run), &json)?)
     }
 
     /// Keeps a plan under its digest, so that its records can be understood.
@@ -60,6 +60,11 @@ impl Store {
             key(right).cmp(&key(left))
         });
         Ok((records, unreadable))
+    }
+
+    /// Where the record of a run lies.
+    pub(crate) fn record_path(&self, plan: &Digest, run: &RunId) -> PathBuf {
+        self.records_dir(plan).join(format!("{run}.json"))
     }
 
     fn records_dir(&self, plan: &Digest) -> PathBuf {

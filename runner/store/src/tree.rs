@@ -38,6 +38,17 @@ impl Store {
         Ok(true)
     }
 
+    /// Makes sure that every file of a tree is as it was written; reads those alone that were written to since.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] or [`StoreError::Damaged`] for the first that is not.
+    pub fn expect_tree(&self, tree: &Tree) -> Result<(), StoreError> {
+        tree.entries.values().try_for_each(|entry| match entry {
+            Entry::File { digest, size, .. } => self.expect_blob(digest, Some(*size)),
+            _ => Ok(()),
+        })
+    }
+
     /// Where the content of a tree's file lies in the store.
     pub fn file_path(&self, digest: &Digest) -> std::path::PathBuf {
         self.blobs_dir().join(digest.hex())
@@ -58,6 +69,8 @@ impl Store {
             Entry::Directory => fs::create_dir_all(path).at(path)?,
             Entry::Symlink { target } => export_symlink(path, target)?,
             Entry::File { digest, executable, .. } => {
+                // On the way out, too, nothing passes under another's name.
+                self.check_blob(digest)?;
                 export_file(path, &mut self.open_blob(digest)?, *executable)?;
             }
         }

@@ -1,0 +1,121 @@
+//! `eadem store`
+
+mod gc;
+mod pin;
+
+use eadem_store::{Checkup, Claims, Kind, Store, Usage};
+use serde_json::json;
+
+use crate::{
+    Done, args::Store as Words, console::Console, exit::Exit, paint, project::Project, report::Report,
+    wiring::Wiring,
+};
+
+/// Shows, checks or cleans the store; a project where one stands counts as one that uses it.
+pub(crate) fn run(
+    words: &Words,
+    console: &Console,
+    wiring: &Wiring,
+    here: impl FnOnce() -> Option<Project>,
+) -> Done {
+    let store = &wiring.store;
+    match words {
+        Words::Df => df(console, store),
+        Words::Check { repair } => check(*repair, console, store),
+        Words::Gc(words) => {
+            here().map_or(Ok(()), |project| store.note_project(project.root()))?;
+            gc::run(words, console, store)
+        }
+        Words::Pin { words } => pin::add(words, console, store),
+        Words::Unpin { words } => pin::remove(words, console, store),
+    }
+}
+
+/// What the locks of all projects name that used this store, and the projects that are gone.
+fn claims(store: &Store) -> Result<(Claims, Vec<std::path::PathBuf>), Report> {
+    let (mut claims, mut gone) = (Claims::default(), Vec::new());
+    for root in store.projects()? {
+        if root.is_dir() {
+            Project::claim(&root, &mut claims).map_err(|report| {
+                report
+                    .fact(format!("in the project {}", root.display()))
+                    .hint("mend the lock, or remove it: until then it is not known what the project needs")
+            })?;
+        } else {
+            gone.push(root);
+        }
+    }
+    Ok((claims, gone))
+}
+
+fn df(console: &Console, store: &Store) -> Done {
+    let usage = store.usage(&claims(store)?.0)?;
+    let total: u64 = usage.iter().map(|one| one.bytes).sum();
+    if console.is_json() {
+        usage.iter().for_each(|Usage { kind, count, bytes }| {
+            console.json(&json!({"result": "usage", "kind": kind, "count": count, "bytes": bytes}));
+        });
+        console.json(&json!({"result": "total", "bytes": total, "store": store.dir()}));
+        return Ok(Exit::Done);
+    }
+    for Usage { kind, count, bytes } in usage {
+        console.print(&row(&kind.to_string(), &count.to_string(), bytes));
+    }
+    console.print(&row("total", "", total));
+    Ok(Exit::Done)
+}
+
+fn row(name: &str, count: &str, bytes: u64) -> String {
+    format!("{name:12}  {count:>8}  {:>10}", paint::bytes(bytes))
+}
+
+fn check(repair: bool, console: &Console, store: &Store) -> Done {
+    let Checkup { n_blobs, n_units, n_runs, n_layers, faults } = store.check()?;
+    let n_faults = faults.len();
+    let mut n_left = 0;
+    for fault in faults {
+        let text = fault.to_string();
+        let removed = repair.then(|| store.discard(fault));
+        n_left += usize::from(!matches!(removed, Some(Ok(_))));
+        let word = match &removed {
+            None => "damaged",
+            Some(Ok(_)) => "removed",
+            Some(Err(_)) => "stays",
+        };
+        let text = removed.and_then(Result::err).map_or(text, |error| error.to_string());
+        if console.is_json() {
+            console.json(&json!({"result": "damage", "state": word, "what": text}));
+        } else {
+            console.print_judged("31;1", word, &text);
+        }
+    }
+    if console.is_json() {
+        console.json(&json!({
+            "result": "check", "blobs": n_blobs, "units": n_units, "records": n_runs, "layers": n_layers,
+            "damaged": n_faults, "left": n_left,
+        }));
+    } else {
+        let what = format!("{n_blobs} blobs, {n_units} units, {n_runs} records, {n_layers} layers");
+        console.talk(&match n_faults {
+            0 => format!("{what}: all whole"),
+            n => format!("{what}: {n} damaged"),
+        });
+    }
+    if n_left == 0 {
+        return Ok(Exit::Done);
+    }
+    if !repair {
+        console.talk("hint: eadem store check --repair removes them, so that they are made again");
+    }
+    Ok(Exit::Integrity)
+}
+
+/// Sums of bytes by kind, in the order of kinds.
+fn by_kind(parts: impl Iterator<Item = (Kind, u64)>) -> Vec<(Kind, u64, u64)> {
+    let parts: Vec<(Kind, u64)> = parts.collect();
+    let sum = |kind: Kind| {
+        let of_kind = parts.iter().filter(|(other, _)| *other == kind);
+        of_kind.fold((kind, 0, 0), |(kind, n, bytes), (_, more)| (kind, n + 1, bytes + more))
+    };
+    Kind::ALL.into_iter().map(sum).filter(|(_, n, _)| *n > 0).collect()
+}
