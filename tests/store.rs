@@ -246,6 +246,29 @@ fn gc_waits_for_a_build_and_takes_nothing_that_it_needs() {
 }
 
 #[test]
+fn what_was_compressed_answers_as_before() {
+    let world = overlapping(Lane::root(), "cold");
+    let _turn = turn();
+    drop(world.eadem(["build", "cold-one", "-o", "one"]).exit(0));
+    let gc = world.eadem(["store", "gc", "--compress-days", "0"]).exit(0);
+    drop(gc.stdout_has("saved ").stdout_has(" by compressing"));
+    let cold = || disk::list(&world.store().join("cold")).len();
+    let n_cold = cold();
+    assert!(n_cold > 0, "nothing was compressed");
+    drop(world.eadem(["store", "check"]).exit(0).stderr_has("all whole"));
+    assert_eq!(cold(), n_cold, "a check brings nothing back");
+    let store = open(&world);
+    forget(&store, "cold-one");
+    drop(world.eadem(["build", "cold-one", "-o", "two"]).exit(0));
+    let units = units(&store, "cold-one");
+    assert_eq!(units.hits, units.total, "what was compressed did not answer");
+    assert!(cold() < n_cold, "what was used is not compressed any more");
+    let [one, two] = ["one", "two"].map(|dir| fs::read(world.project().join(dir).join("bin/app")));
+    assert_eq!(one.expect("exported"), two.expect("exported"));
+    world.store_is_clean();
+}
+
+#[test]
 fn a_unit_is_shown_by_its_key_by_its_package_and_with_its_run() {
     let world = overlapping(Lane::root(), "shown");
     let _turn = turn();

@@ -306,6 +306,9 @@ pub(crate) struct Gc {
     /// For how many days what was built or used stays
     #[arg(long, value_name = "N", default_value = "30")]
     pub(crate) keep_days: u32,
+    /// After how many days without use what units gave is compressed; a later use restores it
+    #[arg(long, value_name = "N", default_value = "7")]
+    pub(crate) compress_days: u32,
     /// Say what would be removed, and remove nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -22,14 +22,19 @@ impl Store {
 
     /// Whether a blob is there.
     pub fn has_blob(&self, digest: &Digest) -> bool {
-        self.blob_path(digest).is_file()
+        self.blob_path(digest).is_file() || self.cold_path(digest).is_file()
     }
 
     /// Opens a blob for reading.
     pub fn open_blob(&self, digest: &Digest) -> Result<File, StoreError> {
         let path = self.blob_path(digest);
         match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(StoreError::Missing(*digest)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if !self.thaw(digest)? {
+                    return Err(StoreError::Missing(*digest));
+                }
+                Ok(File::open(&path).at(&path)?)
+            }
             other => Ok(other.at(&path)?),
         }
     }
@@ -37,12 +42,8 @@ impl Store {
     /// Reads a small blob whole and checks it against its name.
     pub fn read_blob(&self, digest: &Digest) -> Result<Vec<u8>, StoreError> {
         let path = self.blob_path(digest);
-        let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(StoreError::Missing(*digest));
-            }
-            other => other.at(&path)?,
-        };
+        let mut bytes = Vec::new();
+        self.open_blob(digest)?.read_to_end(&mut bytes).at(&path)?;
         let found = Digest::of(&bytes);
         if found != *digest {
             return Err(StoreError::Damaged { path, why: format!("it holds {found}") });
@@ -60,7 +61,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Missing`], or [`StoreError::Damaged`] if it holds other bytes.
     pub(crate) fn expect_blob(&self, digest: &Digest, size: Option<u64>) -> Result<(), StoreError> {
-        expect(&self.blob_path(digest), digest, size)
+        match expect(&self.blob_path(digest), digest, size) {
+            Err(StoreError::Missing(_)) if self.thaw(digest)? => Ok(()),
+            expected => expected,
+        }
     }
 
     /// Starts a blob whose digest is not known yet.

@@ -14,7 +14,7 @@ use crate::{StoreError, reference::digests_in, store::Store};
 /// What a store holds.
 #[derive(Debug, Default)]
 pub(crate) struct Census {
-    /// Blobs and the bytes that they take.
+    /// Blobs and the bytes that they take, compressed or not.
     pub(crate) blobs: BTreeMap<Digest, u64>,
     /// Layers that are laid out, by diff_id.
     pub(crate) layers: BTreeMap<Digest, u64>,
@@ -46,6 +46,11 @@ impl Store {
         for path in list(&self.blobs_dir())? {
             if let Some(digest) = digest_of(&path) {
                 census.blobs.insert(digest, size(&path)?);
+            }
+        }
+        for path in list(&self.cold_dir())? {
+            if let Some(digest) = digest_of(&path.with_extension("")) {
+                *census.blobs.entry(digest).or_default() += size(&path)?;
             }
         }
         for path in list(&self.dir().join("unpacked"))?.into_iter().filter(|path| path.is_dir()) {

@@ -1,8 +1,11 @@
 //! Reads the whole store, and finds what is not as it was written.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use eadem_model::{At, Digest, Record};
+use eadem_model::{At, Digest, Entry, Record, UnitRecord};
 use rayon::prelude::*;
 
 use crate::{
@@ -45,10 +48,15 @@ impl Store {
     fn check_blobs(&self, checkup: &mut Checkup) -> Result<(), StoreError> {
         let paths = list(&self.blobs_dir())?;
         checkup.n_blobs = paths.len();
-        let looked = paths.into_par_iter().map(|path| match digest_of(&path) {
-            Some(digest) => self.check_blob(&digest),
-            None => Err(StoreError::Damaged { path, why: "its name is no digest".to_owned() }),
-        });
+        let cold = list(&self.cold_dir())?;
+        checkup.n_blobs += cold.len();
+        let is_cold = |path: &Path| path.starts_with(self.cold_dir());
+        let looked =
+            paths.into_par_iter().chain(cold).map(|path| match digest_of(&path.with_extension("")) {
+                Some(digest) if is_cold(&path) => self.check_cold(&digest),
+                Some(digest) if path.extension().is_none() => self.check_blob(&digest),
+                _ => Err(StoreError::Damaged { path, why: "its name is no digest".to_owned() }),
+            });
         for error in looked.collect::<Vec<_>>().into_iter().filter_map(Result::err) {
             checkup.find(error)?;
         }
@@ -62,17 +70,15 @@ impl Store {
                 checkup.damaged(path, "its name is no key".to_owned());
                 continue;
             };
-            let whole = self
-                .unit_record(&key)
-                .and_then(|record| record.map_or(Ok(()), |record| self.expect_outputs(&record)));
-            match whole {
-                Err(StoreError::Missing(blob)) => {
-                    checkup.damaged(path, format!("blob {blob}, which it names, is missing"));
-                }
-                // A blob that is damaged was found above.
-                Err(StoreError::Damaged { path: file, .. }) if file != path => {}
+            match self.unit_record(&key) {
                 Err(error) => checkup.find(error)?,
-                Ok(()) => {}
+                // Blobs that are damaged were found above; what is compressed stays so.
+                Ok(record) => {
+                    let lacks = record.iter().flat_map(blobs).find(|blob| !self.has_blob(blob));
+                    lacks.into_iter().for_each(|blob| {
+                        checkup.damaged(path.clone(), format!("blob {blob}, which it names, is missing"));
+                    });
+                }
             }
         }
         Ok(())
@@ -108,6 +114,11 @@ impl Store {
         }
         Ok(())
     }
+}
+
+fn blobs(record: &UnitRecord) -> impl Iterator<Item = Digest> {
+    let file = |entry: &Entry| if let Entry::File { digest, .. } = entry { Some(*digest) } else { None };
+    record.tree.entries.values().filter_map(file).chain([record.stdout, record.stderr])
 }
 
 impl Checkup {

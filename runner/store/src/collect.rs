@@ -27,6 +27,8 @@ pub struct Keep<'a> {
     pub claims: &'a Claims,
     /// Records that were written or used since then stay: seconds since 1970.
     pub since: u64,
+    /// What of units that stay was not used since then may be compressed.
+    pub cold_since: u64,
     /// The store is to take no more bytes than this.
     pub max_bytes: Option<u64>,
 }
@@ -47,7 +49,9 @@ pub struct Garbage {
 pub struct Collection {
     /// What goes: records first, then what they name.
     pub garbage: Vec<Garbage>,
-    /// The bytes of what stays.
+    /// What units gave that may be compressed.
+    pub cold: Vec<Digest>,
+    /// The bytes of what stays, before that.
     pub left: u64,
 }
 
@@ -61,7 +65,7 @@ impl Store {
         if let Some(max) = keep.max_bytes {
             mark.shrink(max);
         }
-        Ok(mark.sweep(self, &kinds))
+        Ok(Collection { cold: mark.cold(self, &kinds, keep.cold_since), ..mark.sweep(self, &kinds) })
     }
 
     /// Removes what was found while one was alone.
@@ -284,15 +288,32 @@ impl<'a> Mark<'a> {
             garbage.push(Garbage { kind: Kind::Unpacked, path: path.with_extension("origin"), bytes: 0 });
             garbage.push(Garbage { kind: Kind::Unpacked, path, bytes: *bytes });
         }
+        for (blob, bytes) in blobs {
+            let (kind, warm, cold) = (kinds.kind(blob), store.file_path(blob), store.cold_path(blob));
+            let extra = if warm.exists() && cold.exists() { 0 } else { *bytes };
+            garbage.push(Garbage { kind, path: warm, bytes: *bytes });
+            garbage.push(Garbage { kind, path: cold, bytes: extra });
+        }
         garbage.retain(|garbage| garbage.path.exists());
-        garbage.extend(blobs.map(|(blob, bytes)| Garbage {
-            kind: kinds.kind(blob),
-            path: store.file_path(blob),
-            bytes: *bytes,
-        }));
-        Collection { garbage, left: self.bytes() }
+        Collection { garbage, cold: Vec::new(), left: self.bytes() }
+    }
+
+    /// What units gave that nobody used lately, and that is worth the work.
+    fn cold(&self, store: &Store, kinds: &Kinds, since: u64) -> Vec<Digest> {
+        let warm = self.holdings.iter().filter(|holding| holding.used >= since);
+        let warm: BTreeSet<&Digest> = warm.flat_map(|holding| &holding.blobs).collect();
+        let is_cold = |blob: &&Digest| {
+            kinds.kind(blob) == Kind::UnitOutputs
+                && self.census.blobs[*blob] >= LARGE
+                && !warm.contains(*blob)
+                && store.file_path(blob).is_file()
+        };
+        self.blobs.keys().filter(is_cold).copied().collect()
     }
 }
+
+/// Smaller blobs are not compressed.
+const LARGE: u64 = 64 << 10;
 
 impl Garbage {
     fn of(kind: Kind, page: &Page) -> Self {
@@ -392,7 +413,7 @@ mod tests {
         }
 
         fn collect(&self, claims: &Claims, max_bytes: Option<u64>) -> Collection {
-            let keep = Keep { claims, since: NOW - 100, max_bytes };
+            let keep = Keep { claims, since: NOW - 100, cold_since: NOW - 20, max_bytes };
             let found = self.store.find_garbage(&keep).expect("readable");
             let alone = self.store.alone().expect("looks").expect("nobody else is here");
             self.store.remove_garbage(&alone, &found).expect("removed");
@@ -475,5 +496,26 @@ mod tests {
         bench.collect(&Claims::default(), Some(0));
         assert!(!bench.has(&big("a")) && !bench.has_unit(&big("b")));
         assert!(bench.store.logs().expect("readable").is_empty());
+    }
+
+    #[test]
+    fn what_units_gave_and_nobody_used_lately_may_be_compressed_if_it_is_large() {
+        let bench = Bench::new();
+        let big = |letter: &str| letter.repeat(100_000);
+        for (name, age) in [(big("a"), 30), (big("b"), 10), ("small".to_owned(), 30), (big("c"), 30)] {
+            bench.unit(&name, age);
+        }
+        bench.run(&big("c"), 30, &[]);
+        let found = bench.collect(&Claims::default(), None);
+        assert_eq!(found.cold, [Digest::of(big("a").as_bytes())]);
+        let alone = bench.store.alone().expect("looks").expect("nobody else is here");
+        assert!(bench.store.freeze(&alone, &found.cold[0]).expect("is compressed") > 90_000);
+        drop(alone);
+        let again = bench.collect(&Claims::default(), None);
+        assert!(again.cold.is_empty() && again.garbage.is_empty() && again.left < found.left - 90_000);
+        assert!(bench.has_unit(&big("a")));
+        assert_eq!(bench.collect(&Claims::default(), None).cold, found.cold);
+        bench.collect(&Claims::default(), Some(0));
+        assert!(!bench.has(&big("a")));
     }
 }

@@ -9,6 +9,7 @@ mod alone;
 mod blob;
 mod census;
 mod check;
+mod cold;
 mod collect;
 mod compress;
 mod content;

@@ -30,10 +30,10 @@ impl Store {
     pub fn has_tree(&self, tree: &Tree) -> Result<bool, StoreError> {
         for entry in tree.entries.values() {
             let Entry::File { digest, .. } = entry else { continue };
-            if !self.has_blob(digest) {
-                return Ok(false);
+            match self.expect_blob(digest, None).and_then(|()| self.check_blob(digest)) {
+                Err(StoreError::Missing(_)) => return Ok(false),
+                checked => checked?,
             }
-            self.check_blob(digest)?;
         }
         Ok(true)
     }
@@ -70,6 +70,7 @@ impl Store {
             Entry::Symlink { target } => export_symlink(path, target)?,
             Entry::File { digest, executable, .. } => {
                 // On the way out, too, nothing passes under another's name.
+                self.expect_blob(digest, None)?;
                 self.check_blob(digest)?;
                 export_file(path, &mut self.open_blob(digest)?, *executable)?;
             }

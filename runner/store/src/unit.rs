@@ -58,7 +58,7 @@ impl Store {
         }
     }
 
-    pub(crate) fn expect_outputs(&self, record: &UnitRecord) -> Result<(), StoreError> {
+    fn expect_outputs(&self, record: &UnitRecord) -> Result<(), StoreError> {
         self.expect_tree(&record.tree)?;
         [record.stdout, record.stderr].iter().try_for_each(|digest| self.expect_text(digest))
     }

@@ -25,11 +25,14 @@ pub(crate) fn run(words: &Gc, console: &Console, store: &Store) -> Done {
     let (claims, gone) = claims(store)?;
     gone.iter().for_each(|root| console.warn(&format!("the project {} is gone", root.display())));
     // Of no days, not even this second is kept.
-    let since = (wiring::now() + 1).saturating_sub(u64::from(words.keep_days) * DAY);
+    let ago = |days: u32| (wiring::now() + 1).saturating_sub(u64::from(days) * DAY);
+    let (since, cold_since) = (ago(words.keep_days), ago(words.compress_days));
     let max_bytes = words.max_size.map(|size| size.0);
-    let found = store.find_garbage(&Keep { claims: &claims, since, max_bytes })?;
+    let found = store.find_garbage(&Keep { claims: &claims, since, cold_since, max_bytes })?;
+    let mut saved = 0;
     if let Some(alone) = &alone {
         store.remove_garbage(alone, &found)?;
+        saved = found.cold.iter().map(|blob| store.freeze(alone, blob)).sum::<Result<u64, _>>()?;
         gone.iter().try_for_each(|root| store.forget_project(root))?;
     }
     for garbage in found.garbage.iter().filter(|_| console.is_json()) {
@@ -37,7 +40,7 @@ pub(crate) fn run(words: &Gc, console: &Console, store: &Store) -> Done {
             "result": "garbage", "kind": garbage.kind, "path": garbage.path, "bytes": garbage.bytes,
         }));
     }
-    say(words, console, &found);
+    say(words, console, &found, saved);
     if max_bytes.is_some_and(|max| found.left > max) {
         console.warn(&format!(
             "the store takes {}: the rest is named by locks, images and pins, or was kept for `eadem shell`",
@@ -47,11 +50,12 @@ pub(crate) fn run(words: &Gc, console: &Console, store: &Store) -> Done {
     Ok(Exit::Done)
 }
 
-fn say(words: &Gc, console: &Console, found: &eadem_store::Collection) {
+fn say(words: &Gc, console: &Console, found: &eadem_store::Collection, saved: u64) {
     let bytes: u64 = found.garbage.iter().map(|garbage| garbage.bytes).sum();
     if console.is_json() {
         console.json(&json!({
-            "result": "gc", "removed": !words.dry_run, "bytes": bytes, "left": found.left,
+            "result": "gc", "removed": !words.dry_run, "bytes": bytes, "left": found.left - saved,
+            "cold": found.cold.len(), "saved": saved,
         }));
         return;
     }
@@ -59,7 +63,13 @@ fn say(words: &Gc, console: &Console, found: &eadem_store::Collection) {
         console.print(&row(&kind.to_string(), &n.to_string(), bytes));
     }
     let did = if words.dry_run { "would free" } else { "freed" };
-    console.print(&format!("{did} {}; {} stay", paint::bytes(bytes), paint::bytes(found.left)));
+    if words.dry_run && !found.cold.is_empty() {
+        console.print(&format!("would compress {} outputs of units", found.cold.len()));
+    }
+    if saved > 0 {
+        console.print(&format!("saved {} by compressing", paint::bytes(saved)));
+    }
+    console.print(&format!("{did} {}; {} stay", paint::bytes(bytes), paint::bytes(found.left - saved)));
 }
 
 /// The store for this process alone.
