@@ -116,6 +116,51 @@ fn whoever_waits_for_a_unit_of_a_build_that_is_killed_makes_it() {
 }
 
 #[test]
+fn whoever_waits_for_a_unit_can_be_interrupted() {
+    let world = overlapping(Lane::root(), "wait");
+    let _turn = turn();
+    let signal = |child: &Child, signal| {
+        let pid = rustix::process::Pid::from_child(child);
+        rustix::process::kill_process(pid, signal).expect("eadem runs");
+    };
+    let n_logs = || disk::list(&world.store().join("logs")).len();
+    let mut commands = ["wait-one", "wait-two"].map(|recipe| world.command(["build", recipe]));
+    let [one, two] = commands.each_mut();
+    let one = start(one);
+    wait_for("a turn", || (n_turns(&world) > 0).then_some(()));
+    signal(&one, rustix::process::Signal::STOP);
+    // Both start with the same units, and whoever has their turns does not move.
+    let (n_before, two) = (n_logs(), start(two));
+    wait_for("the second build", || (n_logs() > n_before).then_some(()));
+    signal(&two, rustix::process::Signal::INT);
+    drop(end(&commands[1], two).exit(130).stderr_has("was interrupted"));
+    signal(&one, rustix::process::Signal::CONT);
+    drop(end(&commands[0], one).exit(0));
+    assert_eq!(n_turns(&world), 0);
+}
+
+#[test]
+fn a_unit_that_fails_is_left_to_the_next_who_wants_it() {
+    let lane = Lane::root();
+    let world = World::new().with_fixture("fails").with_images().with_store(lane.store());
+    let recipe = |name: &str| {
+        let cargo = "cargo: {units: per-package}\nenv: {STORE_TEST: fails}";
+        world.read("recipes/fails.yaml").replace("name: fails", &format!("name: {name}\n{cargo}"))
+    };
+    let recipes = ["fails-one", "fails-two"].map(|name| (name, recipe(name)));
+    let world =
+        recipes.iter().fold(world, |world, (name, text)| world.with(&format!("recipes/{name}.yaml"), text));
+    drop(lane.run(&mut world.command(["lock", "fails-one", "fails-two"])).exit(0));
+    let _turn = turn();
+    let mut commands = ["fails-one", "fails-two"].map(|recipe| world.command(["build", recipe]));
+    let [one, two] = commands.each_mut().map(start);
+    for run in [end(&commands[0], one), end(&commands[1], two)] {
+        drop(run.exit(7).one_error());
+    }
+    assert_eq!(n_turns(&world), 0);
+}
+
+#[test]
 fn after_a_kill_in_mid_build_only_unfinished_units_run() {
     let world = overlapping(Lane::root(), "kill");
     let _turn = turn();

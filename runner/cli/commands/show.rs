@@ -43,7 +43,7 @@ pub(crate) fn run(show: &Show, console: &Console, store: &Store) -> Done {
 fn unit_of(words: &[String], report: Report, console: &Console, store: &Store) -> Done {
     let [word] = words else { return Err(report) };
     match &unit::matches(word, store)?[..] {
-        [] => Err(report),
+        [] => Err(report.fact("no unit has such a key, or is of such a package")),
         units => unit::show(units, console, store),
     }
 }

@@ -51,10 +51,11 @@ fn recorded(bench: &Bench<'_>, plan: &Digest) -> Result<Option<(RunId, Tree)>, F
     let baseline = Setting::baseline();
     for record in bench.store.records(plan)? {
         let strict = |round: &RoundRecord| round.outcome.isolation == Isolation::Strict || bench.weak;
-        let round = record.rounds.into_iter().find(|round| round.setting == baseline && strict(round));
-        if let Some(tree) = round.and_then(|round| round.tree)
+        let round = record.rounds.iter().find(|round| round.setting == baseline && strict(round));
+        if let Some(tree) = round.and_then(|round| round.tree.clone())
             && bench.still_has(&tree)?
         {
+            bench.store.note_answer(&record);
             return Ok(Some((record.run, tree)));
         }
     }

@@ -98,7 +98,11 @@ fn proof(bench: &Bench<'_>, plan: &Digest, rounds: [&Round; 2]) -> Result<Option
     };
     let Some(newest) = bench.store.records(plan)?.into_iter().find(is_same) else { return Ok(None) };
     let Some(tree) = agreed_tree(&newest, plan) else { return Ok(None) };
-    Ok(bench.still_has(tree)?.then_some(newest))
+    if !bench.still_has(tree)? {
+        return Ok(None);
+    }
+    bench.store.note_answer(&newest);
+    Ok(Some(newest))
 }
 
 /// What both rounds of a record left, if it is a proof: a variation that was skipped proves nothing.

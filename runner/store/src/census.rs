@@ -9,6 +9,8 @@ use std::{
 
 use eadem_model::{AtError, Digest, RunId};
 
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
+
 use crate::{StoreError, reference::digests_in, store::Store};
 
 /// What a store holds.
@@ -60,7 +62,7 @@ impl Store {
         }
         for path in list(&self.dir().join("units"))? {
             if let Some(key) = digest_of(&path.with_extension("")) {
-                census.units.insert(key, Page::read(path)?);
+                census.units.extend(Page::read(path)?.map(|page| (key, page)));
             }
         }
         for plan in list(&self.dir().join("records"))?.into_iter().filter(|path| path.is_dir()) {
@@ -85,13 +87,28 @@ impl Store {
 }
 
 impl Page {
-    fn read(path: PathBuf) -> Result<Self, AtError> {
-        let json = path.extension().is_some_and(|extension| extension == "json");
-        let names = if json { digests_in(&fs::read(&path).map_err(at(&path))?) } else { BTreeSet::new() };
-        let found = fs::symlink_metadata(&path).map_err(at(&path))?;
-        let used = found.mtime().try_into().unwrap_or_default();
-        Ok(Self { bytes: found.blocks() * BLOCK, used, names, path })
+    /// Reads a file; none if somebody has just removed it.
+    fn read(path: PathBuf) -> Result<Option<Self>, AtError> {
+        let read = |path: &Path| {
+            let json = path.extension().is_some_and(|extension| extension == "json");
+            let names = if json { digests_in(&fs::read(path)?) } else { BTreeSet::new() };
+            Ok((names, fs::symlink_metadata(path)?))
+        };
+        match read(&path) {
+            Err(error) if io::Error::kind(&error) == io::ErrorKind::NotFound => Ok(None),
+            found => {
+                let (names, found) = found.map_err(at(&path))?;
+                let used = found.mtime().try_into().unwrap_or_default();
+                Ok(Some(Self { bytes: found.blocks() * BLOCK, used, names, path }))
+            }
+        }
     }
+}
+
+/// Notes that a record was used just now, which decides no more than what is removed first.
+pub(crate) fn touch(path: &Path) {
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    let _ = utimensat(CWD, path, &Timestamps { last_access: now, last_modification: now }, AtFlags::empty());
 }
 
 /// Files of runs in a directory; `run` gives the run's name from a file's.
@@ -100,7 +117,7 @@ fn of_runs(dir: &Path, run: impl Fn(&str) -> Option<String>) -> Result<Vec<(RunI
     for path in list(dir)? {
         let name = path.file_stem().and_then(|stem| stem.to_str()).and_then(&run);
         if let Some(run) = name.and_then(|name| name.parse().ok()) {
-            pages.push((run, Page::read(path)?));
+            pages.extend(Page::read(path)?.map(|page| (run, page)));
         }
     }
     Ok(pages)

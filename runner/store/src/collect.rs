@@ -167,9 +167,9 @@ impl<'a> Mark<'a> {
         let census = self.census;
         for (run, page) in &census.runs {
             let is_pinned = pinned.contains(&page.path);
-            if is_pinned || run.seconds() >= since {
+            if is_pinned || page.used >= since {
                 self.hold(&page.names);
-                let (used, blobs) = (run.seconds(), page.names.clone());
+                let (used, blobs) = (page.used, page.names.clone());
                 self.holdings.push(Holding { page, used, blobs, is_pinned });
                 let own = census.logs.iter().filter(|(other, _)| other == run);
                 self.logs.extend(own.map(|(_, log)| log.path.as_path()));
@@ -367,10 +367,15 @@ mod tests {
             };
             let key = Digest::of(name.as_bytes());
             self.store.put_unit(&key, &record).expect("kept");
+            self.date(&self.store.unit_path(&key), age);
+            key
+        }
+
+        /// Makes a record one that was used so long ago.
+        fn date(&self, path: &Path, age: u64) {
             let used = Timespec { tv_sec: i64::try_from(NOW - age).expect("small"), tv_nsec: 0 };
             let used = Timestamps { last_access: used, last_modification: used };
-            utimensat(CWD, self.store.unit_path(&key), &used, AtFlags::empty()).expect("ours");
-            key
+            utimensat(CWD, path, &used, AtFlags::empty()).expect("ours");
         }
 
         /// A run so long ago, that left a tree and used units.
@@ -409,6 +414,7 @@ mod tests {
             let record =
                 Record { eadem_record: Version1, run, recipe, plan, rounds: vec![round], verdict: None };
             self.store.put_record(&record).expect("kept");
+            self.date(&self.store.record_path(&record.plan, &record.run), age);
             record
         }
 
@@ -452,6 +458,18 @@ mod tests {
         assert_eq!(bench.store.all_records().expect("readable").0, [record]);
         assert_eq!(bench.store.logs().expect("readable").len(), 1);
         assert!(found.garbage.iter().any(|garbage| garbage.kind == Kind::Unpacked));
+    }
+
+    #[test]
+    fn a_build_that_still_answers_is_as_good_as_new() {
+        let bench = Bench::new();
+        let used = bench.unit("used", 500);
+        let record = bench.run("result", 500, &[used]);
+        bench.store.note_answer(&record);
+        bench.date(&bench.store.record_path(&record.plan, &record.run), 50);
+        bench.collect(&Claims::default(), None);
+        assert!(bench.has("result") && bench.has_unit("used"));
+        assert_eq!(bench.store.logs().expect("readable").len(), 1);
     }
 
     #[test]

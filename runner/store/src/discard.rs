@@ -1,6 +1,6 @@
 //! Takes out of the store what is damaged.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use eadem_model::AtError;
 
@@ -29,5 +29,26 @@ impl Store {
 /// Removes whatever is there.
 fn remove(path: &Path) -> Result<(), AtError> {
     let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    removed.map_err(|source| AtError { path: path.to_owned(), source })
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(|source| AtError { path: path.to_owned(), source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_removed_stays_damage_and_what_is_gone_is_none() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(dir.path()).expect("a store");
+        let damaged = |path: PathBuf| StoreError::Damaged { path, why: "it holds noise".to_owned() };
+        store.discard(damaged(dir.path().join("gone"))).expect("nothing is to be done");
+        // Nobody removes a file there, not even root.
+        let stays = store.discard(damaged("/proc/self/status".into())).expect_err("stays");
+        assert!(matches!(stays, StoreError::Damaged { why, .. } if why.contains("it cannot be removed")));
+    }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use eadem_model::{At, AtError, Digest, Plan, Record, RunId};
 
-use crate::{StoreError, store::Store};
+use crate::{StoreError, census::touch, store::Store};
 
 impl Store {
     /// Keeps a record; the blobs that it names must be there.
@@ -60,6 +60,11 @@ impl Store {
             key(right).cmp(&key(left))
         });
         Ok((records, unreadable))
+    }
+
+    /// Notes that a record answered just now.
+    pub fn note_answer(&self, record: &Record) {
+        touch(&self.record_path(&record.plan, &record.run));
     }
 
     /// Where the record of a run lies.

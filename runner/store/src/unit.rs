@@ -3,12 +3,11 @@
 use std::{fs, io, path::PathBuf};
 
 use eadem_model::{At, Digest, UnitRecord};
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     StoreError,
-    census::{digest_of, list},
+    census::{digest_of, list, touch},
     store::Store,
 };
 
@@ -73,10 +72,7 @@ impl Store {
 
     /// Notes that a unit's record was used just now.
     pub fn note_use(&self, key: &Digest) {
-        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
-        let now = Timestamps { last_access: now, last_modification: now };
-        // It decides no more than what is removed first.
-        let _ = utimensat(CWD, self.unit_path(key), &now, AtFlags::empty());
+        touch(&self.unit_path(key));
     }
 
     /// The keys of all units that there is something of, in byte order.
