@@ -21,6 +21,7 @@ mod log;
 mod machine;
 mod oci;
 mod odd_names;
+mod plan;
 mod readme;
 mod room;
 mod shell;

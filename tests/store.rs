@@ -403,6 +403,7 @@ fn what_the_locks_of_a_project_name_stays_while_the_project_is_there() {
     drop(world.eadem(["store", "df"]).exit(0).stdout_has("sources              1"));
     let world = world.with("recipes/hexyl.lock", "eadem-lock: 99\n");
     drop(gc(&world).exit(3).stderr_has("in the project "));
+    drop(world.eadem(["store", "df"]).exit(0).stderr_has("warning: "));
     fs::remove_dir_all(world.project()).expect("the project is ours");
     drop(gc(&world).exit(0).stderr_has("is gone").stdout_has("freed 102.4 kB"));
     assert!(!open(&world).has_blob(&digest));
@@ -423,4 +424,26 @@ fn check_names_each_damaged_thing_and_repair_removes_it() {
     assert_eq!(json.lines().count(), 3, "{json}");
     drop(world.eadem(["store", "check", "--repair"]).exit(0).stdout_has("removed  "));
     drop(world.eadem(["store", "check"]).exit(0).stderr_has("all whole"));
+}
+
+#[test]
+fn a_build_that_is_pinned_stays_with_its_log_its_units_and_its_layers() {
+    let world = overlapping(Lane::root(), "held");
+    let _turn = turn();
+    drop(world.eadem(["build", "held-two"]).exit(0));
+    drop(world.eadem(["store", "pin", "held-two"]).exit(0));
+    let pinned = |world: &World| {
+        let store = open(world);
+        let pin = store.pins().expect("readable").into_iter().find(|pin| pin.name == "held-two");
+        let (pin, record) = (pin.expect("it is pinned"), record(&store, "held-two"));
+        assert_eq!(pin.runs, [(record.plan, record.run.clone())]);
+        assert!(pin.digests.len() > 1 && pin.digests.iter().all(|layer| store.has_layer(layer)));
+        let units = units(&store, "held-two");
+        assert!(units.keys.iter().all(|key| store.unit(key).expect("readable").is_some()));
+        assert!(store.log_path(&record.rounds[0].log).is_file());
+    };
+    pinned(&world);
+    drop(world.eadem(["store", "gc"]).exit(0));
+    pinned(&world);
+    drop(world.eadem(["store", "unpin", "held-two"]).exit(0));
 }

@@ -3,6 +3,8 @@
 mod gc;
 mod pin;
 
+use std::path::PathBuf;
+
 use eadem_store::{Checkup, Claims, Kind, Store, Usage};
 use serde_json::json;
 
@@ -31,25 +33,31 @@ pub(crate) fn run(
     }
 }
 
-/// What the locks of all projects name that used this store, and the projects that are gone.
-fn claims(store: &Store) -> Result<(Claims, Vec<std::path::PathBuf>), Report> {
-    let (mut claims, mut gone) = (Claims::default(), Vec::new());
+/// What the locks of all projects name that used this store, the projects that are gone, and why locks
+/// cannot be read.
+struct Claimed {
+    claims: Claims,
+    gone: Vec<PathBuf>,
+    faults: Vec<Report>,
+}
+
+fn claimed(store: &Store) -> Result<Claimed, Report> {
+    let mut claimed = Claimed { claims: Claims::default(), gone: Vec::new(), faults: Vec::new() };
     for root in store.projects()? {
-        if root.is_dir() {
-            Project::claim(&root, &mut claims).map_err(|report| {
-                report
-                    .fact(format!("in the project {}", root.display()))
-                    .hint("mend the lock, or remove it: until then it is not known what the project needs")
-            })?;
-        } else {
-            gone.push(root);
+        if !root.is_dir() {
+            claimed.gone.push(root);
+        } else if let Err(report) = Project::claim(&root, &mut claimed.claims) {
+            let report = report.fact(format!("in the project {}", root.display()));
+            claimed.faults.push(report.hint("mend the lock, or remove it: what it needs is not known"));
         }
     }
-    Ok((claims, gone))
+    Ok(claimed)
 }
 
 fn df(console: &Console, store: &Store) -> Done {
-    let usage = store.usage(&claims(store)?.0)?;
+    let Claimed { claims, faults, .. } = claimed(store)?;
+    faults.iter().for_each(|fault| console.warn(&fault.line()));
+    let usage = store.usage(&claims)?;
     let total: u64 = usage.iter().map(|one| one.bytes).sum();
     if console.is_json() {
         usage.iter().for_each(|Usage { kind, count, bytes }| {

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{
     Done,
     args::Gc,
-    commands::store::{by_kind, claims, row},
+    commands::store::{Claimed, by_kind, claimed, row},
     console::Console,
     exit::Exit,
     paint,
@@ -22,7 +22,8 @@ const DAY: u64 = 24 * 60 * 60;
 pub(crate) fn run(words: &Gc, console: &Console, store: &Store) -> Done {
     // While others write, what they wrote is named by nothing yet.
     let alone = if words.dry_run { None } else { Some(alone(words, console, store)?) };
-    let (claims, gone) = claims(store)?;
+    let Claimed { claims, gone, faults } = claimed(store)?;
+    faults.into_iter().next().map_or(Ok(()), Err)?;
     gone.iter().for_each(|root| console.warn(&format!("the project {} is gone", root.display())));
     // Of no days, not even this second is kept.
     let ago = |days: u32| (wiring::now() + 1).saturating_sub(u64::from(days) * DAY);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use eadem_model::{Digest, document::Version1};
+use eadem_model::{Digest, Plan, document::Version1};
 use eadem_store::{Pin, Store};
 use serde_json::json;
 
@@ -80,6 +80,12 @@ fn find(word: &str, console: &Console, store: &Store) -> Result<Pin, Report> {
         };
         return pin(&key.hex(), [*key].into());
     }
+    let mut digests = BTreeSet::new();
+    for record in &meant {
+        if let Some(Plan { rootfs, inputs, .. }) = store.plan(&record.plan)? {
+            digests.extend(rootfs.into_iter().chain(inputs.into_iter().map(|input| input.layer)));
+        }
+    }
     let runs = meant.iter().map(|record| (record.plan, record.run.clone())).collect();
-    Ok(Pin { eadem_pin: Version1, name: word.to_owned(), digests: BTreeSet::new(), runs })
+    Ok(Pin { eadem_pin: Version1, name: word.to_owned(), digests, runs })
 }
