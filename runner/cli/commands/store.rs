@@ -5,7 +5,8 @@ mod pin;
 
 use std::path::PathBuf;
 
-use eadem_store::{Checkup, Claims, Kind, Store, Usage};
+use eadem_store::{Checkup, Claims, Kind, Store, StoreError, Usage};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::{
@@ -23,7 +24,8 @@ pub(crate) fn run(
     let store = &wiring.store;
     match words {
         Words::Df => df(console, store),
-        Words::Check { repair } => check(*repair, console, store),
+        Words::Check { repair: true } => check(Damage::Goes, console, store),
+        Words::Check { repair: false } => check(Damage::Stays, console, store),
         Words::Gc(words) => {
             here().map_or(Ok(()), |project| store.note_project(project.root()))?;
             gc::run(words, console, store)
@@ -77,45 +79,78 @@ fn row(name: &str, count: &str, bytes: u64) -> String {
     format!("{name:12}  {count:>8}  {:>10}", paint::bytes(bytes))
 }
 
-fn check(repair: bool, console: &Console, store: &Store) -> Done {
-    let Checkup { n_blobs, n_units, n_runs, n_layers, faults } = store.check()?;
-    let n_faults = faults.len();
-    let mut n_left = 0;
-    for fault in faults {
+/// What to do with what is damaged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Damage {
+    Stays,
+    Goes,
+}
+
+fn check(damage: Damage, console: &Console, store: &Store) -> Done {
+    let mut checkup = store.check()?;
+    let faults = std::mem::take(&mut checkup.faults);
+    let found: Vec<Found> = faults.into_iter().map(|fault| Found::of(fault, damage, store)).collect();
+    found.iter().for_each(|found| found.say(console));
+    let n_left = found.iter().filter(|found| found.state != State::Removed).count();
+    sum_up(&checkup, [found.len(), n_left], console);
+    if n_left > 0 && damage == Damage::Stays {
+        console.talk("hint: eadem store check --repair removes them, so that they are made again");
+    }
+    Ok(if n_left == 0 { Exit::Done } else { Exit::Integrity })
+}
+
+/// Something that is damaged, and what became of it.
+struct Found {
+    state: State,
+    text: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    Damaged,
+    Removed,
+    Stays,
+}
+
+impl Found {
+    fn of(fault: StoreError, damage: Damage, store: &Store) -> Self {
         let text = fault.to_string();
-        let removed = repair.then(|| store.discard(fault));
-        n_left += usize::from(!matches!(removed, Some(Ok(_))));
-        let word = match &removed {
-            None => "damaged",
-            Some(Ok(_)) => "removed",
-            Some(Err(_)) => "stays",
-        };
-        let text = removed.and_then(Result::err).map_or(text, |error| error.to_string());
-        if console.is_json() {
-            console.json(&json!({"result": "damage", "state": word, "what": text}));
-        } else {
-            console.print_judged("31;1", word, &text);
+        if damage == Damage::Stays {
+            return Self { state: State::Damaged, text };
+        }
+        match store.discard(fault) {
+            Ok(_) => Self { state: State::Removed, text },
+            Err(error) => Self { state: State::Stays, text: error.to_string() },
         }
     }
+
+    fn say(&self, console: &Console) {
+        let Self { state, text } = self;
+        let word = match state {
+            State::Damaged => "damaged",
+            State::Removed => "removed",
+            State::Stays => "stays",
+        };
+        if console.is_json() {
+            console.json(&json!({"result": "damage", "state": state, "what": text}));
+        } else {
+            console.print_judged("31;1", word, text);
+        }
+    }
+}
+
+fn sum_up(checkup: &Checkup, [n_found, n_left]: [usize; 2], console: &Console) {
+    let Checkup { n_blobs, n_units, n_runs, n_layers, .. } = checkup;
     if console.is_json() {
         console.json(&json!({
             "result": "check", "blobs": n_blobs, "units": n_units, "records": n_runs, "layers": n_layers,
-            "damaged": n_faults, "left": n_left,
+            "damaged": n_found, "left": n_left,
         }));
-    } else {
-        let what = format!("{n_blobs} blobs, {n_units} units, {n_runs} records, {n_layers} layers");
-        console.talk(&match n_faults {
-            0 => format!("{what}: all whole"),
-            n => format!("{what}: {n} damaged"),
-        });
+        return;
     }
-    if n_left == 0 {
-        return Ok(Exit::Done);
-    }
-    if !repair {
-        console.talk("hint: eadem store check --repair removes them, so that they are made again");
-    }
-    Ok(Exit::Integrity)
+    let state = if n_found == 0 { "all whole".to_owned() } else { format!("{n_found} damaged") };
+    console.talk(&format!("{n_blobs} blobs, {n_units} units, {n_runs} records, {n_layers} layers: {state}"));
 }
 
 /// Sums of bytes by kind, in the order of kinds.

@@ -44,34 +44,20 @@ pub(crate) struct Page {
 
 impl Store {
     pub(crate) fn census(&self) -> Result<Census, StoreError> {
-        let mut census = Census::default();
-        for path in list(&self.blobs_dir())? {
-            if let Some(digest) = digest_of(&path) {
-                census.blobs.insert(digest, size(&path)?);
-            }
-        }
-        for path in list(&self.cold_dir())? {
-            if let Some(digest) = digest_of(&path.with_extension("")) {
-                *census.blobs.entry(digest).or_default() += size(&path)?;
-            }
-        }
-        for path in list(&self.dir().join("unpacked"))?.into_iter().filter(|path| path.is_dir()) {
-            if let Some(digest) = digest_of(&path) {
-                census.layers.insert(digest, size(&path)?);
-            }
-        }
-        for path in list(&self.dir().join("units"))? {
-            if let Some(key) = digest_of(&path.with_extension("")) {
-                census.units.extend(Page::read(path)?.map(|page| (key, page)));
-            }
+        let mut census = Census {
+            blobs: sizes(list(&self.blobs_dir())?)?,
+            layers: sizes(list(&self.dir().join("unpacked"))?.into_iter().filter(|path| path.is_dir()))?,
+            units: units(list(&self.dir().join("units"))?)?,
+            runs: Vec::new(),
+            logs: of_runs(&self.dir().join("logs"), run_of_log)?,
+            images: BTreeMap::new(),
+        };
+        for (blob, bytes) in sizes(list(&self.cold_dir())?)? {
+            *census.blobs.entry(blob).or_default() += bytes;
         }
         for plan in list(&self.dir().join("records"))?.into_iter().filter(|path| path.is_dir()) {
             census.runs.extend(of_runs(&plan, |stem| Some(stem.to_owned()))?);
         }
-        census.logs = of_runs(&self.dir().join("logs"), |stem| {
-            let parts: Vec<&str> = stem.splitn(3, '-').collect();
-            Some(format!("{}-{}", parts.first()?, parts.get(1)?))
-        })?;
         for entry in self.images()?.into_values() {
             census.images.insert(entry.manifest, self.names_in_blob(&entry.manifest));
         }
@@ -109,6 +95,28 @@ impl Page {
 pub(crate) fn touch(path: &Path) {
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     let _ = utimensat(CWD, path, &Timestamps { last_access: now, last_modification: now }, AtFlags::empty());
+}
+
+/// What takes how much, of paths that are named by digests.
+fn sizes(paths: impl IntoIterator<Item = PathBuf>) -> Result<BTreeMap<Digest, u64>, AtError> {
+    let named = paths.into_iter().filter_map(|path| Some((digest_of(&path.with_extension(""))?, path)));
+    named.map(|(digest, path)| Ok((digest, size(&path)?))).collect()
+}
+
+fn units(paths: Vec<PathBuf>) -> Result<BTreeMap<Digest, Page>, AtError> {
+    let mut units = BTreeMap::new();
+    for path in paths {
+        if let Some(key) = digest_of(&path.with_extension("")) {
+            units.extend(Page::read(path)?.map(|page| (key, page)));
+        }
+    }
+    Ok(units)
+}
+
+/// The run of a log, `SECONDS-NONCE-RECIPE-ROUND`.
+fn run_of_log(stem: &str) -> Option<String> {
+    let mut parts = stem.splitn(3, '-');
+    Some(format!("{}-{}", parts.next()?, parts.next()?))
 }
 
 /// Files of runs in a directory; `run` gives the run's name from a file's.

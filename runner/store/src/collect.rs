@@ -124,33 +124,21 @@ impl<'a> Mark<'a> {
         records: &[Record],
         keep: &Keep<'_>,
     ) -> Result<Self, StoreError> {
-        let mut pinned = BTreeSet::new();
-        let mut pinned_runs = BTreeSet::new();
-        for pin in store.pins()? {
-            pinned.extend(pin.digests);
-            pinned_runs.extend(pin.runs.iter().map(|(plan, run)| store.record_path(plan, run)));
-        }
-        let mut roots: BTreeSet<Digest> = keep.claims.images.union(&keep.claims.recipes).copied().collect();
-        roots.extend(&pinned);
-        roots.extend(census.images.values().flatten());
-        roots.extend(keep.claims.manifests.iter().flat_map(|manifest| store.names_in_blob(manifest)));
-        let layers = census.layers.keys().filter(|layer| roots.contains(*layer)).copied().collect();
-        let mut others = 0;
-        for dir in ["kept", "rooms", "tmp"] {
-            for path in list(&store.dir().join(dir))? {
-                others += size(&path)?;
-            }
-        }
+        let pins = store.pins()?;
+        let pinned: BTreeSet<Digest> = pins.iter().flat_map(|pin| &pin.digests).copied().collect();
+        let runs = pins.iter().flat_map(|pin| &pin.runs);
+        let runs: BTreeSet<PathBuf> = runs.map(|(plan, run)| store.record_path(plan, run)).collect();
+        let roots = roots(store, census, keep.claims, &pinned);
         let mut mark = Self {
             census,
             holdings: Vec::new(),
             blobs: BTreeMap::new(),
-            layers,
+            layers: census.layers.keys().filter(|layer| roots.contains(*layer)).copied().collect(),
             logs: BTreeSet::new(),
-            others,
+            others: others(store)?,
         };
         mark.hold(&roots);
-        mark.mark_runs(&pinned_runs, keep.since);
+        mark.mark_runs(&runs, keep.since);
         let used = mark.units_of_runs();
         mark.mark_units(&pinned, &used, keep.since);
         mark.mark_trees(records);
@@ -272,30 +260,35 @@ impl<'a> Mark<'a> {
     }
 
     fn sweep(&self, store: &Store, kinds: &Kinds) -> Collection {
-        let stays: BTreeSet<&Path> =
-            self.holdings.iter().map(|holding| holding.page.path.as_path()).collect();
-        let census = self.census;
-        let pages = census.runs.iter().map(|(_, page)| page).chain(census.units.values());
-        let pages = pages.filter(|page| !stays.contains(page.path.as_path()));
-        let logs = census.logs.iter().map(|(_, page)| page);
-        let logs = logs.filter(|page| !self.logs.contains(page.path.as_path()));
-        let blobs = census.blobs.iter().filter(|(blob, _)| !self.blobs.contains_key(*blob));
-        let layers = census.layers.iter().filter(|(layer, _)| !self.layers.contains(*layer));
-        let mut garbage: Vec<Garbage> = pages.map(|page| Garbage::of(Kind::Records, page)).collect();
-        garbage.extend(logs.map(|page| Garbage::of(Kind::Logs, page)));
-        for (layer, bytes) in layers {
-            let path = store.layer_dir(layer);
-            garbage.push(Garbage { kind: Kind::Unpacked, path: path.with_extension("origin"), bytes: 0 });
-            garbage.push(Garbage { kind: Kind::Unpacked, path, bytes: *bytes });
+        let mut garbage = self.pages_that_go();
+        for (layer, bytes) in self.census.layers.iter().filter(|(layer, _)| !self.layers.contains(*layer)) {
+            let (path, kind) = (store.layer_dir(layer), Kind::Unpacked);
+            garbage.push(Garbage { kind, path: path.with_extension("origin"), bytes: 0 });
+            garbage.push(Garbage { kind, path, bytes: *bytes });
         }
-        for (blob, bytes) in blobs {
+        for (blob, bytes) in self.census.blobs.iter().filter(|(blob, _)| !self.blobs.contains_key(*blob)) {
             let (kind, warm, cold) = (kinds.kind(blob), store.file_path(blob), store.cold_path(blob));
+            // Killed in between, eadem leaves both.
             let extra = if warm.exists() && cold.exists() { 0 } else { *bytes };
             garbage.push(Garbage { kind, path: warm, bytes: *bytes });
             garbage.push(Garbage { kind, path: cold, bytes: extra });
         }
         garbage.retain(|garbage| garbage.path.exists());
         Collection { garbage, cold: Vec::new(), left: self.bytes() }
+    }
+
+    /// Records and logs that nothing keeps.
+    fn pages_that_go(&self) -> Vec<Garbage> {
+        let stays: BTreeSet<&Path> =
+            self.holdings.iter().map(|holding| holding.page.path.as_path()).collect();
+        let census = self.census;
+        let records = census.runs.iter().map(|(_, page)| page).chain(census.units.values());
+        let records = records.filter(|page| !stays.contains(page.path.as_path()));
+        let logs = census.logs.iter().map(|(_, page)| page);
+        let logs = logs.filter(|page| !self.logs.contains(page.path.as_path()));
+        let garbage =
+            |kind: Kind| move |page: &Page| Garbage { kind, path: page.path.clone(), bytes: page.bytes };
+        records.map(garbage(Kind::Records)).chain(logs.map(garbage(Kind::Logs))).collect()
     }
 
     /// What units gave that nobody used lately, and that is worth the work.
@@ -312,14 +305,28 @@ impl<'a> Mark<'a> {
     }
 }
 
+/// What stays whether it was used or not: blobs and layers.
+fn roots(store: &Store, census: &Census, claims: &Claims, pinned: &BTreeSet<Digest>) -> BTreeSet<Digest> {
+    let mut roots: BTreeSet<Digest> = claims.images.union(&claims.recipes).copied().collect();
+    roots.extend(pinned);
+    roots.extend(census.images.values().flatten());
+    roots.extend(claims.manifests.iter().flat_map(|manifest| store.names_in_blob(manifest)));
+    roots
+}
+
+/// The bytes of what is no matter of a collection.
+fn others(store: &Store) -> Result<u64, AtError> {
+    let mut bytes = 0;
+    for dir in ["kept", "rooms", "tmp"] {
+        for path in list(&store.dir().join(dir))? {
+            bytes += size(&path)?;
+        }
+    }
+    Ok(bytes)
+}
+
 /// Smaller blobs are not compressed.
 const LARGE: u64 = 64 << 10;
-
-impl Garbage {
-    fn of(kind: Kind, page: &Page) -> Self {
-        Self { kind, path: page.path.clone(), bytes: page.bytes }
-    }
-}
 
 #[cfg(test)]
 mod tests {
