@@ -355,6 +355,7 @@ fn df_counts_each_kind_and_gc_says_what_it_would_do_before_it_does_it() {
     };
     assert_eq!(row(&df, "other"), ["other", "1", "102.4", "kB"]);
     assert_eq!(row(&df, "total"), ["total", "102.4", "kB"]);
+    assert_eq!(row(&df, "reclaimable"), ["reclaimable", "102.4", "kB"]);
     let json = world.eadem(["store", "df", "--format", "json"]).exit(0).stdout();
     let other = json.lines().find(|line| line.contains("other")).expect("a line of each kind");
     let other: serde_json::Value = serde_json::from_str(other).expect("JSON");

@@ -4,7 +4,7 @@ use std::{path::PathBuf, str::FromStr};
 
 use clap::{Parser, Subcommand, ValueEnum, error::ContextValue};
 
-use crate::paint::line;
+use crate::{commands::KEEP_DAYS, paint::line};
 
 /// Builds a recipe twice in sealed rooms and says whether the bytes are the same
 #[derive(Debug, Parser)]
@@ -280,6 +280,8 @@ pub(crate) enum Store {
     /// Say what takes how much space
     Df,
     /// Compare every blob with its digest, and read every record; what is damaged is named, with exit code 6
+    ///
+    /// Layers that are laid out are made of blobs and not read.
     Check {
         /// Remove what is damaged, so that it is fetched or made again when it is needed
         #[arg(long)]
@@ -310,7 +312,7 @@ pub(crate) struct Gc {
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_size: Option<Size>,
     /// For how many days what was built or used stays
-    #[arg(long, value_name = "N", default_value = "30")]
+    #[arg(long, value_name = "N", default_value_t = KEEP_DAYS)]
     pub(crate) keep_days: u32,
     /// After how many days without use what units gave is compressed; a later use restores it
     #[arg(long, value_name = "N", default_value = "7")]

@@ -15,6 +15,7 @@ mod unit;
 mod verify;
 
 use eadem_flow::Bench;
+pub(crate) use store::KEEP_DAYS;
 
 use crate::{
     Done,

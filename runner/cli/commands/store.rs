@@ -3,6 +3,8 @@
 mod gc;
 mod pin;
 
+pub(crate) use gc::KEEP_DAYS;
+
 use std::path::PathBuf;
 
 use eadem_store::{Checkup, Claims, Kind, Store, StoreError, Usage};
@@ -61,17 +63,21 @@ fn df(console: &Console, store: &Store) -> Done {
     faults.iter().for_each(|fault| console.warn(&fault.line()));
     let usage = store.usage(&claims)?;
     let total: u64 = usage.iter().map(|one| one.bytes).sum();
+    let reclaimable = if faults.is_empty() { gc::reclaimable(&claims, store)? } else { 0 };
     if console.is_json() {
         usage.iter().for_each(|Usage { kind, count, bytes }| {
             console.json(&json!({"result": "usage", "kind": kind, "count": count, "bytes": bytes}));
         });
-        console.json(&json!({"result": "total", "bytes": total, "store": store.dir()}));
+        console.json(&json!({
+            "result": "total", "bytes": total, "reclaimable": reclaimable, "store": store.dir(),
+        }));
         return Ok(Exit::Done);
     }
     for Usage { kind, count, bytes } in usage {
         console.print(&row(&kind.to_string(), &count.to_string(), bytes));
     }
     console.print(&row("total", "", total));
+    console.print(&row("reclaimable", "", reclaimable));
     Ok(Exit::Done)
 }
 
@@ -150,7 +156,9 @@ fn sum_up(checkup: &Checkup, [n_found, n_left]: [usize; 2], console: &Console) {
         return;
     }
     let state = if n_found == 0 { "all whole".to_owned() } else { format!("{n_found} damaged") };
-    console.talk(&format!("{n_blobs} blobs, {n_units} units, {n_runs} records, {n_layers} layers: {state}"));
+    console.talk(&format!(
+        "{n_blobs} blobs, {n_units} units, {n_runs} records: {state}; {n_layers} layers are laid out"
+    ));
 }
 
 /// Sums of bytes by kind, in the order of kinds.

@@ -340,6 +340,17 @@ fn a_record_whose_outputs_are_damaged_answers_nothing_and_they_are_made_again() 
 }
 
 #[test]
+fn a_record_that_cannot_be_read_is_no_answer_and_no_end() {
+    let (world, engine) = (World::new(), Fake::new(steady));
+    let verified = world.verify(&engine, 1, Proofs::Use).expect("verified");
+    let dir = world.store.dir().join("records").join(verified.plan.hex());
+    std::fs::write(dir.join("9000000000-00000001.json"), "{").expect("the store is ours");
+    assert_eq!(world.build(&engine, 2).expect("answered").recorded, Some(RunId::new(1, 1)));
+    // It could have said that the rounds differ.
+    assert_eq!(world.verify(&engine, 3, Proofs::Use).expect("verified").proof, None);
+}
+
+#[test]
 fn a_newer_verification_that_differs_refutes_an_older_proof() {
     let (world, steady, moody) = (World::new(), Fake::new(steady), Fake::new(host_and_path));
     world.verify(&steady, 1, Proofs::Use).expect("verified");

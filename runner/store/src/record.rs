@@ -39,6 +39,18 @@ impl Store {
         files(&self.records_dir(plan))?.into_iter().rev().map(read).collect()
     }
 
+    /// The records of a plan that can be read, the newest first, and why others cannot.
+    pub fn readable_records(&self, plan: &Digest) -> Result<(Vec<Record>, Vec<StoreError>), StoreError> {
+        let (mut records, mut unreadable) = (Vec::new(), Vec::new());
+        for path in files(&self.records_dir(plan))?.into_iter().rev() {
+            match read(path) {
+                Ok(record) => records.push(record),
+                Err(error) => unreadable.push(error),
+            }
+        }
+        Ok((records, unreadable))
+    }
+
     /// The records of all plans, the newest first, and why others cannot be read: they are damaged, or
     /// of another eadem.
     pub fn all_records(&self) -> Result<(Vec<Record>, Vec<StoreError>), StoreError> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use eadem_store::{Alone, Holder, Keep, Store};
+use eadem_store::{Alone, Claims, Holder, Keep, Store};
 use serde_json::json;
 
 use crate::{
@@ -18,6 +18,9 @@ use crate::{
 
 const DAY: u64 = 24 * 60 * 60;
 
+/// For how many days what was built or used stays, if nothing is said.
+pub(crate) const KEEP_DAYS: u32 = 30;
+
 /// Removes what nobody needs, or says what that is.
 pub(crate) fn run(words: &Gc, console: &Console, store: &Store) -> Done {
     // While others write, what they wrote is named by nothing yet.
@@ -25,8 +28,6 @@ pub(crate) fn run(words: &Gc, console: &Console, store: &Store) -> Done {
     let Claimed { claims, gone, faults } = claimed(store)?;
     faults.into_iter().next().map_or(Ok(()), Err)?;
     gone.iter().for_each(|root| console.warn(&format!("the project {} is gone", root.display())));
-    // Of no days, not even this second is kept.
-    let ago = |days: u32| (wiring::now() + 1).saturating_sub(u64::from(days) * DAY);
     let (since, cold_since) = (ago(words.keep_days), ago(words.compress_days));
     let max_bytes = words.max_size.map(|size| size.0);
     let found = store.find_garbage(&Keep { claims: &claims, since, cold_since, max_bytes })?;
@@ -49,6 +50,17 @@ pub(crate) fn run(words: &Gc, console: &Console, store: &Store) -> Done {
         ));
     }
     Ok(Exit::Done)
+}
+
+/// The bytes that `gc` would free if nothing else is said.
+pub(crate) fn reclaimable(claims: &Claims, store: &Store) -> Result<u64, Report> {
+    let keep = Keep { claims, since: ago(KEEP_DAYS), cold_since: 0, max_bytes: None };
+    Ok(store.find_garbage(&keep)?.garbage.iter().map(|garbage| garbage.bytes).sum())
+}
+
+/// Of no days, not even this second is kept.
+fn ago(days: u32) -> u64 {
+    (wiring::now() + 1).saturating_sub(u64::from(days) * DAY)
 }
 
 fn say(words: &Gc, console: &Console, found: &eadem_store::Collection, saved: u64) {
