@@ -25,6 +25,7 @@ mod plan;
 mod readme;
 mod room;
 mod shell;
+mod store;
 mod support;
 mod surroundings;
 mod tidy;

@@ -4,7 +4,7 @@ use std::{path::PathBuf, str::FromStr};
 
 use clap::{Parser, Subcommand, ValueEnum, error::ContextValue};
 
-use crate::paint::line;
+use crate::{commands::KEEP_DAYS, paint::line};
 
 /// Builds a recipe twice in sealed rooms and says whether the bytes are the same
 #[derive(Debug, Parser)]
@@ -176,8 +176,13 @@ pub(crate) enum Command {
     Log(Log),
     /// List what was built, the newest first
     Ls,
-    /// Show what was built, from what, how, and what it left
+    /// Show what was built, from what, how, and what it left; or what a unit of a build gave
+    ///
+    /// UNIT is a unit's key or its first digits, or PACKAGE or PACKAGE@VERSION, which lists its units.
     Show(Show),
+    /// See what the store holds, check it, and remove what nobody needs
+    #[command(subcommand)]
+    Store(Store),
     /// Work with toolchain images
     #[command(subcommand)]
     Image(Image),
@@ -265,8 +270,87 @@ pub(crate) struct Log {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Show {
-    #[command(flatten)]
-    pub(crate) runs: Runs,
+    /// A recipe, a run or the first letters of its name, or one of each; a unit; the newest run if none is given
+    #[arg(value_name = "RECIPE|RUN|UNIT", num_args = 0..=2)]
+    pub(crate) words: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Store {
+    /// Say what takes how much space
+    Df,
+    /// Compare every blob with its digest, and read every record; what is damaged is named, with exit code 6
+    ///
+    /// Layers that are laid out are made of blobs and not read.
+    Check {
+        /// Remove what is damaged, so that it is fetched or made again when it is needed
+        #[arg(long)]
+        repair: bool,
+    },
+    /// Remove what nobody needs
+    ///
+    /// Stays: what the locks of projects name that used this store, images with a name, pins, what was built or
+    /// used in the last days, and what failed builds left for `eadem shell`. While others use the store, gc waits.
+    Gc(Gc),
+    /// Keep something whatever `gc` is told; lists all pins if nothing is named
+    Pin {
+        /// A recipe (its newest build), a run, an image, or the digest of a blob, a layer or a unit
+        #[arg(value_name = "NAME|DIGEST")]
+        words: Vec<String>,
+    },
+    /// Let go of what was pinned
+    Unpin {
+        /// As it was pinned
+        #[arg(value_name = "NAME|DIGEST", required = true)]
+        words: Vec<String>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Gc {
+    /// Also remove what was not used for the longest time, until the store is no larger: 20GB, 500MiB
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_size: Option<Size>,
+    /// For how many days what was built or used stays
+    #[arg(long, value_name = "N", default_value_t = KEEP_DAYS)]
+    pub(crate) keep_days: u32,
+    /// After how many days without use what units gave is compressed; a later use restores it
+    #[arg(long, value_name = "N", default_value = "7")]
+    pub(crate) compress_days: u32,
+    /// Say what would be removed, and remove nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Give up if others use the store
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+/// A number of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size(pub(crate) u64);
+
+impl FromStr for Size {
+    type Err = String;
+
+    /// Reads `20GB` (powers of 1000), and `20GiB` or `20G` (powers of 1024).
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad = || "a size is a number and a unit: 500MB, 20GB, 1.5TB; or MiB, GiB, TiB".to_owned();
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let number: f64 = text[..end].parse().map_err(|_| bad())?;
+        let factor = match text[end..].trim().to_ascii_lowercase().as_str() {
+            "" | "b" => 1_u64,
+            "kb" => 1_000,
+            "mb" => 1_000_000,
+            "gb" => 1_000_000_000,
+            "tb" => 1_000_000_000_000,
+            "k" | "kib" => 1 << 10,
+            "m" | "mib" => 1 << 20,
+            "g" | "gib" => 1 << 30,
+            "t" | "tib" => 1 << 40,
+            _ => return Err(bad()),
+        };
+        Ok(Self((number * factor as f64) as u64))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -300,5 +384,22 @@ impl Args {
     pub(crate) fn talk(&self) -> Talk {
         let Global { quiet, verbose, color, progress, format, .. } = self.global;
         Talk { quiet, verbose, color, progress, format }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_in_either_way_of_counting() {
+        let read = |text: &str| text.parse::<Size>().map(|size| size.0);
+        assert_eq!(read("20GB"), Ok(20_000_000_000));
+        assert_eq!(read("1.5 kB"), Ok(1_500));
+        assert_eq!([read("1GiB"), read("1G"), read("1g")], [Ok(1 << 30), Ok(1 << 30), Ok(1 << 30)]);
+        assert_eq!(read("0"), Ok(0));
+        for text in ["", "GB", "-1GB", "1PB", "1.2.3MB", "ten"] {
+            assert!(read(text).is_err(), "{text:?}");
+        }
     }
 }

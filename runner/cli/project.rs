@@ -9,6 +9,7 @@ use std::{
 
 use eadem_flow::Job;
 use eadem_model::{At, Digest, Image, ImageLock, Name, Recipe, RecipeLock, document};
+use eadem_store::Claims;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{exit::Exit, report::Report};
@@ -59,19 +60,26 @@ impl Project {
     }
 
     fn names(&self, dir: &str) -> Result<Vec<String>, Report> {
+        let files = self.files(dir, "yaml")?;
+        let stems = files.iter().filter_map(|path| path.file_stem());
+        Ok(stems.map(|stem| stem.to_string_lossy().into_owned()).collect())
+    }
+
+    /// The files of a directory that have an ending, in byte order.
+    fn files(&self, dir: &str, ending: &str) -> Result<Vec<PathBuf>, Report> {
         let dir = self.root.join(dir);
-        let mut names = Vec::new();
+        let mut files = Vec::new();
         if !dir.is_dir() {
-            return Ok(names);
+            return Ok(files);
         }
         for entry in fs::read_dir(&dir).at(&dir)? {
             let path = entry.at(&dir)?.path();
-            if path.extension().is_some_and(|extension| extension == "yaml") {
-                names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
+            if path.extension().is_some_and(|extension| extension == ending) {
+                files.push(path);
             }
         }
-        names.sort();
-        Ok(names)
+        files.sort();
+        Ok(files)
     }
 
     /// Reads the recipe that a word names: a name of the project, or the path of a file.
@@ -116,6 +124,21 @@ impl Project {
         )
         .fact(format!("wanted {wanted}"))
         .fact(format!("found  {found}")))
+    }
+
+    /// What the locks of a project name, so far as they are there.
+    ///
+    /// # Errors
+    /// A lock that cannot be read: what it needs is not known.
+    pub(crate) fn claim(root: &Path, claims: &mut Claims) -> Result<(), Report> {
+        let project = Self { root: root.to_owned() };
+        for path in project.files("images", "lock")? {
+            project.read(&path)?.iter().for_each(|lock| claims.add_image(lock));
+        }
+        for path in project.files("recipes", "lock")? {
+            project.read(&path)?.iter().for_each(|lock| claims.add_recipe(lock));
+        }
+        Ok(())
     }
 
     /// Reads an image's lock.

@@ -28,6 +28,7 @@ use signal_hook::{
 use crate::{
     args::{EngineChoice, Firmness, Global},
     config::Config,
+    console::Console,
     exit::Exit,
     report::Report,
 };
@@ -58,12 +59,12 @@ pub(crate) fn room_launcher() -> Option<ExitCode> {
 }
 
 impl Wiring {
-    pub(crate) fn new(global: &Global) -> Result<Self, Report> {
+    pub(crate) fn new(global: &Global, console: &Console) -> Result<Self, Report> {
         let config = Config::read()?;
         if let Some(jobs) = global.jobs {
             use_threads(jobs.into())?;
         }
-        let store = Arc::new(open_store(&config, global.store.as_deref())?);
+        let store = Arc::new(open_store(&config, global.store.as_deref(), console)?);
         let left = sweep(&store);
         let network = Network::new(network_options(&config, global.offline)?, Arc::clone(&store))?;
         let engine = Watched(choose_engine(global, store.rooms_dir())?);
@@ -156,9 +157,9 @@ fn sweep(store: &Store) -> Option<String> {
     Some(format!("what an earlier eadem left in {} may still be there: {error}", dir.display()))
 }
 
-fn open_store(config: &Config, typed: Option<&Path>) -> Result<Store, Report> {
+fn open_store(config: &Config, typed: Option<&Path>, console: &Console) -> Result<Store, Report> {
     let dir = config.store(typed)?;
-    let store = Store::open(&dir)?;
+    let store = Store::open_saying(&dir, &|| console.talk("waiting for `eadem store gc`"))?;
     let (uid, gid) = eadem_sandbox::outer_ids();
     // An ordinary user's files are his already, and he may give them to nobody.
     let differs = uid != rustix::process::geteuid().as_raw();

@@ -1,8 +1,8 @@
 //! Runs cargo in the driver's room.
 
 use eadem_model::{
-    Cancel, Door, Entry, Outcome, OutputSink, Plan, Root, Round, Rung, Text, Tree, UnitNews, UnitsRecord,
-    Watch, Workshop,
+    Cancel, Door, Entry, Event, Outcome, OutputSink, Plan, Root, Round, Rung, Text, Tree, UnitNews,
+    UnitsRecord, Watch, Workshop,
 };
 use eadem_store::{Store, StoreError};
 
@@ -10,7 +10,7 @@ use crate::{
     DriveError, Places, Planned,
     execute::{Bench, StartInputs, add},
     proxy,
-    session::Session,
+    session::{Session, Tally},
     source::Sources,
     walk::Walk,
 };
@@ -31,9 +31,36 @@ pub struct Driven {
 /// `out` takes what the driver's room leaves: what the units wrote, and nothing that anything else made;
 /// `news` takes what happens to units.
 ///
+/// What a unit gave may be lost or damaged before another one needs it: then cargo starts again, and that
+/// unit is made again.
+///
 /// # Errors
 /// What broke, the sources apart.
 pub fn drive(
+    (store, workshop): (&Store, &dyn Workshop),
+    (round, rung): (&Round, Rung),
+    out: &mut dyn OutputSink,
+    watch: &Watch<'_>,
+    news: &(dyn Fn(UnitNews) + Sync),
+) -> Result<Driven, DriveError> {
+    for _ in 0..RESTARTS {
+        let lost = match drive_once((store, workshop), (round, rung), out, watch, news) {
+            Err(DriveError::Store(error @ (StoreError::Missing(_) | StoreError::Damaged { .. }))) => error,
+            driven => return driven,
+        };
+        let message = match lost {
+            StoreError::Missing(_) => format!("{lost} any more; it is made again"),
+            damaged => store.discard(damaged)?,
+        };
+        (watch.events)(Event::Warning { message });
+    }
+    drive_once((store, workshop), (round, rung), out, watch, news)
+}
+
+/// Whoever loses more than this does so all the time.
+const RESTARTS: u32 = 3;
+
+fn drive_once(
     (store, workshop): (&Store, &dyn Workshop),
     (round, rung): (&Round, Rung),
     out: &mut dyn OutputSink,
@@ -44,10 +71,9 @@ pub fn drive(
     let bench = bench((store, workshop), (round, rung), &places, watch);
     let session = Session::new(bench, proxy::path(&round.setting), news);
     let outcome = serve((store, workshop), round, out, watch, &session)?;
-    let tally = session.finish();
-    let trouble = tally.trouble.unless_broken()?;
-    let units =
-        UnitsRecord { rung, total: tally.total, hits: tally.hits, cpu_ms: tally.cpu_ms, fell: Vec::new() };
+    let Tally { total, hits, cpu_ms, keys, trouble } = session.finish();
+    let trouble = trouble.unless_broken()?;
+    let units = UnitsRecord { rung, total, hits, cpu_ms, fell: Vec::new(), keys };
     Ok(Driven { outcome, units, trouble })
 }
 

@@ -144,6 +144,8 @@ impl Bench<'_> {
         let round = Round { plan, setting: self.setting.clone() };
         let outcome =
             self.workshop.run_apart(&round, &inputs, &mut sink, &watch, &|bytes| take(&stdout, bytes))?;
+        // What it was shown was further names of blobs: one that was written to meanwhile spoils the result.
+        self.store.expect_tree(&start)?;
         let ending = settled(outcome.ending);
         let (stdout, stderr) = (owned(stdout), owned(stderr));
         let record = if ending == Ending::Success {

@@ -1,8 +1,11 @@
 //! What answers behind the door of the driver's room.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
-use eadem_model::{Door, Ending, UnitKind, UnitNews, UnitRecord, UnitStep, Wire};
+use eadem_model::{Digest, Door, Ending, Event, UnitKind, UnitNews, UnitRecord, UnitStep, Wire};
 
 use crate::{
     DriveError, Graph,
@@ -29,6 +32,8 @@ pub(crate) struct Tally {
     pub(crate) total: u64,
     pub(crate) hits: u64,
     pub(crate) cpu_ms: u64,
+    /// Every unit that came from the store or ran well, questions too.
+    pub(crate) keys: BTreeSet<Digest>,
     pub(crate) trouble: Trouble,
 }
 
@@ -74,17 +79,25 @@ impl<'a> Session<'a> {
         let unit = Unit::read(request, &self.proxy, self.bench.places, &self.graph())?;
         let work = self.bench.work(&unit)?;
         let key = work.key;
-        if let Some(record) = self.bench.store.unit(&key)? {
-            self.tally().count(&unit, None);
-            self.tell(&unit, UnitStep::Taken { wall_ms: record.usage.wall_ms });
-            return self.deliver(unit, &record, client);
+        if let Some(record) = self.recorded(&key)? {
+            return self.hit(&key, unit, &record, client);
+        }
+        let Some(turn) = self.bench.store.unit_turn(&key, &self.bench.cancel)? else {
+            client.end(&Ending::Cancelled);
+            return Ok(());
+        };
+        // Who had the turn before may have left a record.
+        if let Some(record) = self.recorded(&key)? {
+            drop(turn);
+            return self.hit(&key, unit, &record, client);
         }
         self.tell(&unit, UnitStep::Began);
         let ran = self.bench.run(&unit, work)?;
         match &ran.record {
             Some(record) => {
                 self.bench.store.put_unit(&key, record)?;
-                self.tally().count(&unit, Some(record));
+                drop(turn);
+                self.tally().count(&key, &unit, Some(record));
                 self.tell(&unit, UnitStep::Ran { wall_ms: record.usage.wall_ms });
                 self.deliver(unit, record, client)
             }
@@ -104,6 +117,28 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// What the store has of a unit; what is damaged of it is removed.
+    fn recorded(&self, key: &Digest) -> Result<Option<UnitRecord>, DriveError> {
+        let store = self.bench.store;
+        store.unit(key).or_else(|error| {
+            (self.bench.events)(Event::Warning { message: store.discard(error)? });
+            Ok(None)
+        })
+    }
+
+    fn hit(
+        &self,
+        key: &Digest,
+        unit: Unit,
+        record: &UnitRecord,
+        client: &mut Client<'_>,
+    ) -> Result<(), DriveError> {
+        self.bench.store.note_use(key);
+        self.tally().count(key, &unit, None);
+        self.tell(&unit, UnitStep::Taken { wall_ms: record.usage.wall_ms });
+        self.deliver(unit, record, client)
+    }
+
     fn deliver(&self, unit: Unit, record: &UnitRecord, client: &mut Client<'_>) -> Result<(), DriveError> {
         hand_over(self.bench.store, &self.graph, unit, record, client)
     }
@@ -119,7 +154,8 @@ impl<'a> Session<'a> {
 
 impl Tally {
     /// Counts a unit that came from the store, or ran.
-    fn count(&mut self, unit: &Unit, ran: Option<&UnitRecord>) {
+    fn count(&mut self, key: &Digest, unit: &Unit, ran: Option<&UnitRecord>) {
+        self.keys.insert(*key);
         self.cpu_ms += ran.map_or(0, |record| record.usage.cpu_ms);
         if unit.kind != UnitKind::Query {
             self.total += 1;

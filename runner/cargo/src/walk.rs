@@ -7,6 +7,8 @@ use std::{
 
 use eadem_model::{Digest, Door, Entry, Tree, UnitKind, UnitRecord, Usage, Wire, document::Version1};
 
+use eadem_store::StoreError;
+
 use crate::{
     Call, DriveError, Graph, Needs,
     deliver::{Client, hand_over},
@@ -107,7 +109,7 @@ impl<'a> Walk<'a> {
         }
         let standing = self.standing(&unit)?;
         let record = match standing {
-            Standing::Hit(key) => self.bench.store.unit(&key)?,
+            Standing::Hit(key) => self.known(&key)?,
             _ => None,
         };
         self.state().count(&unit, standing);
@@ -121,7 +123,7 @@ impl<'a> Walk<'a> {
     fn ask(&self, unit: Unit, client: &mut Client<'_>) -> Result<(), DriveError> {
         let work = self.bench.work(&unit)?;
         let key = work.key;
-        if let Some(record) = self.bench.store.unit(&key)? {
+        if let Some(record) = self.known(&key)? {
             return self.deliver(unit, &record, client);
         }
         let ran = self.bench.run(&unit, work)?;
@@ -133,12 +135,20 @@ impl<'a> Walk<'a> {
         self.deliver(unit, &record, client)
     }
 
+    /// What the store has of a unit; what is damaged would be made again, and stays until then.
+    fn known(&self, key: &Digest) -> Result<Option<UnitRecord>, DriveError> {
+        match self.bench.store.unit(key) {
+            Err(StoreError::Damaged { .. }) => Ok(None),
+            known => Ok(known?),
+        }
+    }
+
     fn standing(&self, unit: &Unit) -> Result<Standing, DriveError> {
         if self.state().is_open(unit) {
             return Ok(Standing::Unknown);
         }
         let key = self.bench.work(unit)?.key;
-        let known = self.bench.store.unit(&key)?.is_some();
+        let known = self.known(&key)?.is_some();
         Ok(if known { Standing::Hit(key) } else { Standing::Miss(key) })
     }
 

@@ -10,9 +10,12 @@ mod ls;
 mod plan;
 mod shell;
 mod show;
+mod store;
+mod unit;
 mod verify;
 
 use eadem_flow::Bench;
+pub(crate) use store::KEEP_DAYS;
 
 use crate::{
     Done,
@@ -37,24 +40,25 @@ pub(crate) fn run(args: &Args, console: &Console) -> Done {
     let here =
         std::env::current_dir().map_err(|error| Report::io("cannot find the current directory", error))?;
     let project = || Project::find(args.global.directory.as_deref(), &here);
-    let wiring = Wiring::new(&args.global)?;
+    let wiring = Wiring::new(&args.global, console)?;
     wiring.left.iter().for_each(|left| console.warn(left));
     if args.global.isolation == Firmness::Weak {
         console.warn(WEAK);
     }
     match &args.command {
-        Command::Lock(lock) => lock::run(lock, &Desk::new(args, console, &wiring, project()?)),
-        Command::Fetch(recipes) => fetch::run(recipes, &Desk::new(args, console, &wiring, project()?)),
-        Command::Build(build) => build::run(build, &Desk::new(args, console, &wiring, project()?)),
-        Command::Verify(verify) => verify::run(verify, &Desk::new(args, console, &wiring, project()?)),
-        Command::Plan(recipes) => plan::run(recipes, &Desk::new(args, console, &wiring, project()?)),
+        Command::Lock(lock) => lock::run(lock, &Desk::new(args, console, &wiring, project()?)?),
+        Command::Fetch(recipes) => fetch::run(recipes, &Desk::new(args, console, &wiring, project()?)?),
+        Command::Build(build) => build::run(build, &Desk::new(args, console, &wiring, project()?)?),
+        Command::Verify(verify) => verify::run(verify, &Desk::new(args, console, &wiring, project()?)?),
+        Command::Plan(recipes) => plan::run(recipes, &Desk::new(args, console, &wiring, project()?)?),
         Command::Doctor(words) => doctor::run(words, &args.global, console),
-        Command::Shell(shell) => shell::run(shell, &Desk::new(args, console, &wiring, project()?)),
+        Command::Shell(shell) => shell::run(shell, &Desk::new(args, console, &wiring, project()?)?),
         Command::Log(log) => log::run(log, console, &wiring.store),
         Command::Ls => ls::run(console, &wiring.store),
         Command::Show(show) => show::run(show, console, &wiring.store),
+        Command::Store(words) => store::run(words, console, &wiring, || project().ok()),
         Command::Image(image) => {
-            image::run(image, console, &wiring, || Ok(Desk::new(args, console, &wiring, project()?)))
+            image::run(image, console, &wiring, || Desk::new(args, console, &wiring, project()?))
         }
     }
 }
@@ -68,8 +72,10 @@ pub(crate) struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    fn new(args: &Args, console: &'a Console, wiring: &'a Wiring, project: Project) -> Self {
-        Self { console, project, wiring, keep_going: args.global.keep_going }
+    fn new(args: &Args, console: &'a Console, wiring: &'a Wiring, project: Project) -> Result<Self, Report> {
+        // What its locks name stays in the store from now on.
+        wiring.store.note_project(project.root())?;
+        Ok(Self { console, project, wiring, keep_going: args.global.keep_going })
     }
 
     /// Does `work` at a bench.

@@ -3,18 +3,29 @@
 use eadem_image::rfc3339;
 use eadem_model::{
     Applied, Digest, DirectoryOrder, Entry, Isolation, Plan, Processors, Record, RoundRecord, Setting, Tree,
+    UnitKind, UnitsRecord,
 };
 use eadem_store::Store;
 use serde_json::json;
 
 use crate::{
-    Done, args::Show, commands::ls::worded, console::Console, exit::Exit, history, paint, report::Report,
+    Done,
+    args::Show,
+    commands::{ls::worded, unit},
+    console::Console,
+    exit::Exit,
+    history, paint,
+    report::Report,
 };
 
 /// Shows records whole.
 pub(crate) fn run(show: &Show, console: &Console, store: &Store) -> Done {
     let records = history::records(console, store)?;
-    for (index, record) in history::choose(&records, &show.runs.words)?.into_iter().enumerate() {
+    let meant = match history::choose(&records, &show.words) {
+        Ok(meant) => meant,
+        Err(report) => return unit_of(&show.words, report, console, store),
+    };
+    for (index, record) in meant.into_iter().enumerate() {
         let made_of = MadeOf::find(record, store)?;
         if console.is_json() {
             console.json(&value(record, &made_of, store));
@@ -26,6 +37,15 @@ pub(crate) fn run(show: &Show, console: &Console, store: &Store) -> Done {
         lines(record, &made_of, store).iter().for_each(|line| console.print(line));
     }
     Ok(Exit::Done)
+}
+
+/// What is no run may be a unit.
+fn unit_of(words: &[String], report: Report, console: &Console, store: &Store) -> Done {
+    let [word] = words else { return Err(report) };
+    match &unit::matches(word, store)?[..] {
+        [] => Err(report.fact("no unit has such a key, or is of such a package")),
+        units => unit::show(units, console, store),
+    }
 }
 
 /// What a record's plan says, as far as the store still has it.
@@ -74,6 +94,7 @@ fn value(record: &Record, made_of: &MadeOf, store: &Store) -> serde_json::Value 
             "outcome": round.outcome,
             "tree": round.tree.as_ref().map(Tree::digest),
             "outputs": outputs.collect::<Vec<_>>(),
+            "units": round.units,
             "log": store.log_path(&round.log),
         })
     };
@@ -135,8 +156,24 @@ fn about(round: &RoundRecord, store: &Store) -> Vec<Line> {
     let skipped = outcome.skipped.iter().map(|one| format!("{}: {}", one.variation, one.reason));
     lines.extend(skipped.map(|text| ("skipped", text)));
     lines.extend(outcome.lacks.iter().map(|lack| ("lacks", lack.clone())));
+    lines.extend(round.units.iter().flat_map(|units| cut(units, store)));
     lines.extend(round.tree.iter().flat_map(|tree| outputs(tree, store)));
     lines.push(("log", store.log_path(&round.log).display().to_string()));
+    lines
+}
+
+/// How a round was cut, and its units as far as the store still has them.
+fn cut(units: &UnitsRecord, store: &Store) -> Vec<Line> {
+    let UnitsRecord { rung, total, hits, .. } = units;
+    let mut lines = vec![("units", format!("{total} {rung}, {hits} from the store"))];
+    lines.extend(units.fell.iter().map(|why| ("fell", why.clone())));
+    for key in &units.keys {
+        match store.unit_record(key).unwrap_or_default() {
+            Some(record) if record.kind == UnitKind::Query => {}
+            Some(record) => lines.push(("unit", unit::listed(key, &record))),
+            None => lines.push(("unit", format!("{}  is not in the store any more", key.short()))),
+        }
+    }
     lines
 }
 

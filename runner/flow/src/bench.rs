@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use eadem_model::{Cancel, Engine, Event, Fetcher, RunId};
-use eadem_store::Store;
+use eadem_model::{Cancel, Engine, Event, Fetcher, RunId, Tree};
+use eadem_store::{Store, StoreError};
 
 /// The place where one invocation of eadem works: its store, its engine, its way to the network.
 pub struct Bench<'a> {
@@ -30,6 +30,14 @@ pub struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    /// Whether every file of a tree is still there; what is damaged is removed, and that is said.
+    pub(crate) fn still_has(&self, tree: &Tree) -> Result<bool, StoreError> {
+        self.store.has_tree(tree).or_else(|error| {
+            self.tell(Event::Warning { message: self.store.discard(error)? });
+            Ok(false)
+        })
+    }
+
     pub(crate) fn tell(&self, event: Event) {
         (self.events)(event);
     }

@@ -1,6 +1,8 @@
 //! `build`: one round, or the record of an equal one.
 
-use eadem_model::{Digest, Isolation, Record, Round, RoundRecord, RunId, Setting, Tree, document::Version1};
+use eadem_model::{
+    Digest, Event, Isolation, Record, Round, RoundRecord, RunId, Setting, Tree, document::Version1,
+};
 
 use crate::{Bench, FlowError, Job, prepare, units};
 
@@ -49,12 +51,17 @@ pub(crate) fn keep(
 /// The newest record of the plan's baseline whose outputs are still there.
 pub(crate) fn recorded(bench: &Bench<'_>, plan: &Digest) -> Result<Option<(RunId, Tree)>, FlowError> {
     let baseline = Setting::baseline();
-    for record in bench.store.records(plan)? {
+    let (records, unreadable) = bench.store.readable_records(plan)?;
+    for error in unreadable {
+        bench.tell(Event::Warning { message: format!("{error}; it is passed over") });
+    }
+    for record in records {
         let strict = |round: &RoundRecord| round.outcome.isolation == Isolation::Strict || bench.weak;
-        let round = record.rounds.into_iter().find(|round| round.setting == baseline && strict(round));
-        if let Some(tree) = round.and_then(|round| round.tree)
-            && bench.store.has_tree(&tree)?
+        let round = record.rounds.iter().find(|round| round.setting == baseline && strict(round));
+        if let Some(tree) = round.and_then(|round| round.tree.clone())
+            && bench.still_has(&tree)?
         {
+            bench.store.note_answer(&record);
             return Ok(Some((record.run, tree)));
         }
     }

@@ -1,6 +1,6 @@
 //! Runs a round unit by unit, and what to do where that does not bear.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::BTreeSet};
 
 use eadem_model::{Ending, Event, Forecast, Round, Rung, UnitsRecord, Watch, Workshop};
 use eadem_store::TreeWriter;
@@ -97,7 +97,8 @@ fn with_falls(mut ran: Box<Ran>, fell: Vec<String>) -> Ran {
 }
 
 fn in_one_room(mut ran: Ran, fell: Vec<String>) -> Ran {
-    ran.record.units = Some(UnitsRecord { rung: Rung::OneRoom, total: 0, hits: 0, cpu_ms: 0, fell });
+    ran.record.units =
+        Some(UnitsRecord { rung: Rung::OneRoom, total: 0, hits: 0, cpu_ms: 0, fell, keys: BTreeSet::new() });
     ran
 }
 

@@ -96,9 +96,21 @@ fn proof(bench: &Bench<'_>, plan: &Digest, rounds: [&Round; 2]) -> Result<Option
         };
         whole && record.rounds.iter().zip(rounds).all(|(was, is)| was.setting == is.setting)
     };
-    let Some(newest) = bench.store.records(plan)?.into_iter().find(is_same) else { return Ok(None) };
+    let records = match bench.store.records(plan) {
+        // It may be the newest word on these rounds, so no older one counts.
+        Err(error @ StoreError::Damaged { .. }) => {
+            bench.tell(Event::Warning { message: format!("{error}; so no proof is taken from the store") });
+            return Ok(None);
+        }
+        records => records?,
+    };
+    let Some(newest) = records.into_iter().find(is_same) else { return Ok(None) };
     let Some(tree) = agreed_tree(&newest, plan) else { return Ok(None) };
-    Ok(bench.store.has_tree(tree)?.then_some(newest))
+    if !bench.still_has(tree)? {
+        return Ok(None);
+    }
+    bench.store.note_answer(&newest);
+    Ok(Some(newest))
 }
 
 /// What both rounds of a record left, if it is a proof: a variation that was skipped proves nothing.

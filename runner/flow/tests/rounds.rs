@@ -19,7 +19,7 @@ use eadem_model::{
     OutputSink, Recipe, RecipeLock, Round, RunId, Setting, Skipped, Terminal, Usage, Verdict, Want, Watch,
     document::{Version1, parse},
 };
-use eadem_store::{Layer, LogEnd, Node, Store, StoreError};
+use eadem_store::{Layer, LogEnd, Node, Store};
 use serde_json::json;
 
 const IMAGE: &str = "
@@ -323,19 +323,31 @@ fn a_second_equal_build_is_answered_from_the_record() {
 }
 
 #[test]
-fn a_record_whose_outputs_are_damaged_answers_nothing() {
+fn a_record_whose_outputs_are_damaged_answers_nothing_and_they_are_made_again() {
     let (world, engine) = (World::new(), Fake::new(steady));
     world.verify(&engine, 1, Proofs::Use).expect("verified");
     let output = world.store.file_path(&Digest::of(b"same"));
-    std::fs::remove_file(&output).expect("there");
-    std::fs::write(&output, "evil").expect("written");
-    assert!(matches!(world.build(&engine, 2), Err(FlowError::Store(StoreError::Damaged { .. }))));
-    assert!(matches!(
-        world.verify(&engine, 3, Proofs::Use),
-        Err(FlowError::Store(StoreError::Damaged { .. }))
-    ));
-    std::fs::remove_file(&output).expect("there");
-    assert_eq!(world.verify(&engine, 4, Proofs::Use).expect("verified").proof, None);
+    let damage = || {
+        std::fs::remove_file(&output).expect("there");
+        std::fs::write(&output, "evil").expect("written");
+    };
+    damage();
+    assert_eq!(world.build(&engine, 2).expect("built").recorded, None);
+    assert_eq!(std::fs::read(&output).expect("there"), b"same");
+    damage();
+    assert_eq!(world.verify(&engine, 3, Proofs::Use).expect("verified").proof, None);
+    assert_eq!(std::fs::read(&output).expect("there"), b"same");
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_no_answer_and_no_end() {
+    let (world, engine) = (World::new(), Fake::new(steady));
+    let verified = world.verify(&engine, 1, Proofs::Use).expect("verified");
+    let dir = world.store.dir().join("records").join(verified.plan.hex());
+    std::fs::write(dir.join("9000000000-00000001.json"), "{").expect("the store is ours");
+    assert_eq!(world.build(&engine, 2).expect("answered").recorded, Some(RunId::new(1, 1)));
+    // It could have said that the rounds differ.
+    assert_eq!(world.verify(&engine, 3, Proofs::Use).expect("verified").proof, None);
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Units: the plans inside a cargo build, and what they gave.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +77,9 @@ pub struct UnitsRecord {
     pub cpu_ms: u64,
     /// Why each higher rung did not bear, in words.
     pub fell: Vec<String>,
+    /// The keys of all units that it took from the store or put there, questions too.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub keys: BTreeSet<Digest>,
 }
 
 /// What a unit does.

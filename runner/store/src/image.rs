@@ -1,6 +1,10 @@
 //! `index.json`: the images of the store, by name.
 
-use std::{collections::BTreeMap, collections::HashMap, fs, io, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fs, io,
+    path::PathBuf,
+};
 
 use eadem_model::{At, Digest};
 use oci_spec::image::{
@@ -48,6 +52,11 @@ impl Store {
             return Ok(());
         }
         Ok(self.replace(&self.index_path(), index(&images).as_bytes())?)
+    }
+
+    /// The blobs of an image: its manifest, and what that names.
+    pub fn image_blobs(&self, manifest: &Digest) -> BTreeSet<Digest> {
+        self.names_in_blob(manifest)
     }
 
     fn index_path(&self) -> PathBuf {

@@ -5,9 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use eadem_model::{At, AtError, Digest, Plan, Record};
+use eadem_model::{At, AtError, Digest, Plan, Record, RunId};
 
-use crate::{StoreError, store::Store};
+use crate::{StoreError, census::touch, store::Store};
 
 impl Store {
     /// Keeps a record; the blobs that it names must be there.
@@ -15,7 +15,7 @@ impl Store {
         let dir = self.records_dir(&record.plan);
         fs::create_dir_all(&dir).at(&dir)?;
         let json = serde_json::to_vec_pretty(record).expect("records have only text keys");
-        Ok(self.replace(&dir.join(format!("{}.json", record.run)), &json)?)
+        Ok(self.replace(&self.record_path(&record.plan, &record.run), &json)?)
     }
 
     /// Keeps a plan under its digest, so that its records can be understood.
@@ -39,6 +39,18 @@ impl Store {
         files(&self.records_dir(plan))?.into_iter().rev().map(read).collect()
     }
 
+    /// The records of a plan that can be read, the newest first, and why others cannot.
+    pub fn readable_records(&self, plan: &Digest) -> Result<(Vec<Record>, Vec<StoreError>), StoreError> {
+        let (mut records, mut unreadable) = (Vec::new(), Vec::new());
+        for path in files(&self.records_dir(plan))?.into_iter().rev() {
+            match read(path) {
+                Ok(record) => records.push(record),
+                Err(error) => unreadable.push(error),
+            }
+        }
+        Ok((records, unreadable))
+    }
+
     /// The records of all plans, the newest first, and why others cannot be read: they are damaged, or
     /// of another eadem.
     pub fn all_records(&self) -> Result<(Vec<Record>, Vec<StoreError>), StoreError> {
@@ -60,6 +72,16 @@ impl Store {
             key(right).cmp(&key(left))
         });
         Ok((records, unreadable))
+    }
+
+    /// Notes that a record answered just now.
+    pub fn note_answer(&self, record: &Record) {
+        touch(&self.record_path(&record.plan, &record.run));
+    }
+
+    /// Where the record of a run lies.
+    pub(crate) fn record_path(&self, plan: &Digest, run: &RunId) -> PathBuf {
+        self.records_dir(plan).join(format!("{run}.json"))
     }
 
     fn records_dir(&self, plan: &Digest) -> PathBuf {

@@ -26,6 +26,9 @@ impl StartDir {
 
 impl Store {
     /// Lays a tree out, whose files are in the store.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] or [`StoreError::Damaged`] if one is not there as it was written.
     pub fn lay_start(&self, tree: &Tree) -> Result<StartDir, StoreError> {
         let dir = TemporaryDir::create_in(&self.tmp_dir())?;
         self.own(dir.path())?;
@@ -42,9 +45,11 @@ impl Store {
                 self.own(path)
             }
             Entry::Symlink { target } => Ok(symlink(target, path).at(path)?),
-            // A blob cannot be run, and a further name of it neither.
-            Entry::File { digest, executable: true, .. } => Ok(self.copy_program(digest, path)?),
-            Entry::File { digest, .. } => self.name_blob(digest, path),
+            Entry::File { digest, size, executable } => {
+                self.expect_blob(digest, Some(*size))?;
+                // A blob cannot be run, and a further name of it neither.
+                if *executable { Ok(self.copy_program(digest, path)?) } else { self.name_blob(digest, path) }
+            }
         }
     }
 
@@ -101,5 +106,18 @@ mod tests {
         let file = Entry::File { digest: Digest::of(b"x"), size: 1, executable: false };
         let tree = Tree { entries: [("a".parse().expect("clean"), file)].into() };
         assert!(matches!(store.lay_start(&tree), Err(StoreError::Missing(_))));
+    }
+
+    #[test]
+    fn what_somebody_has_written_to_is_shown_to_no_room() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(dir.path()).expect("a store");
+        let mut writer = store.tree_writer();
+        writer.file(&"a".parse().expect("clean"), false, &mut &b"abc"[..]).expect("taken");
+        let tree = writer.finish().expect("finished");
+        let blob = store.file_path(&Digest::of(b"abc"));
+        fs::set_permissions(&blob, Permissions::from_mode(0o644)).expect("ours");
+        fs::write(&blob, "abd").expect("written");
+        assert!(matches!(store.lay_start(&tree), Err(StoreError::Damaged { .. })));
     }
 }

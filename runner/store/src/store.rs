@@ -1,7 +1,7 @@
 //! The store's directory: what lies where.
 
 use std::{
-    fs::{self, DirBuilder, File, Permissions},
+    fs::{self, DirBuilder, File, Permissions, TryLockError},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
@@ -20,11 +20,22 @@ use crate::{
 pub struct Store {
     dir: PathBuf,
     layer_owner: Option<(u32, u32)>,
-    _in_use: File,
+    in_use: File,
 }
 
-const DIRS: [&str; 10] =
-    ["blobs", "blobs/sha256", "unpacked", "records", "units", "logs", "kept", "rooms", "tmp", "locks"];
+const DIRS: [&str; 11] = [
+    "blobs",
+    "blobs/sha256",
+    "unpacked",
+    "records",
+    "units",
+    "logs",
+    "kept",
+    "rooms",
+    "tmp",
+    "locks",
+    "locks/units",
+];
 
 const OCI_LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 
@@ -35,14 +46,23 @@ impl Store {
     /// [`StoreError::Owner`] if it is another user's: one owner per store. [`StoreError::NotAStore`]
     /// if it holds other things: what is not eadem's is neither swept nor changed.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        Self::open_saying(dir, &|| {})
+    }
+
+    /// Opens the store as [`Self::open`] does; `wait` is called first if somebody has it for themselves.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`].
+    pub fn open_saying(dir: &Path, wait: &dyn Fn()) -> Result<Self, StoreError> {
         make_private(dir, Parents::Make)?;
         check_owner(dir)?;
-        let in_use = claim(dir)?;
+        let in_use = claim(dir, wait)?;
         for name in DIRS {
             make_private(&dir.join(name), Parents::Expect)?;
         }
         temporary::sweep(&dir.join("tmp"))?;
-        let store = Self { dir: dir.to_owned(), layer_owner: None, _in_use: in_use };
+        let store = Self { dir: dir.to_owned(), layer_owner: None, in_use };
+        store.sweep_turns()?;
         if !dir.join("oci-layout").exists() {
             store.replace(&dir.join("oci-layout"), OCI_LAYOUT.as_bytes())?;
         }
@@ -64,6 +84,11 @@ impl Store {
     /// Where the native engine makes its rooms.
     pub fn rooms_dir(&self) -> PathBuf {
         self.dir.join("rooms")
+    }
+
+    /// The file whose lock says that this store is in use.
+    pub(crate) fn in_use(&self) -> &File {
+        &self.in_use
     }
 
     pub(crate) fn layer_owner(&self) -> Option<(u32, u32)> {
@@ -194,7 +219,7 @@ pub(crate) fn make_private(path: &Path, parents: Parents) -> Result<(), AtError>
 }
 
 /// Marks an empty directory as a store, or finds the mark; says that it is in use while the file is open.
-fn claim(dir: &Path) -> Result<File, StoreError> {
+fn claim(dir: &Path, wait: &dyn Fn()) -> Result<File, StoreError> {
     let mark = dir.join("locks/store");
     // In this order: who makes a store sets the mark before anything else.
     let holds_others = holds_others(dir)?;
@@ -203,6 +228,11 @@ fn claim(dir: &Path) -> Result<File, StoreError> {
     }
     make_private(&dir.join("locks"), Parents::Expect)?;
     let file = File::options().create(true).append(true).open(&mark).at(&mark)?;
+    match file.try_lock_shared() {
+        Ok(()) => return Ok(file),
+        Err(TryLockError::WouldBlock) => wait(),
+        Err(TryLockError::Error(error)) => Err(error).at(&mark)?,
+    }
     file.lock_shared().at(&mark)?;
     Ok(file)
 }

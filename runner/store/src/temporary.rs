@@ -41,19 +41,42 @@ impl Unnamed {
         }
     }
 
-    /// Makes the content durable, then names it; somebody else's equal file may be there already.
-    pub(crate) fn name(self, path: &Path) -> Result<(), AtError> {
+    /// Makes the content durable, then names it, unless the name is taken.
+    pub(crate) fn name(self, path: &Path) -> Result<Named, AtError> {
         self.file().sync_data().at(path)?;
         rustix::fs::fchmod(self.file(), Mode::from(0o444)).at(path)?;
-        let named = match self {
-            Self::Anonymous(file) => link(&file, path),
-            Self::Named(file) => file.persist_noclobber(path).map(drop).map_err(|error| error.error),
+        let (named, file) = match self {
+            Self::Anonymous(file) => (link(&file, path), Self::Anonymous(file)),
+            Self::Named(file) => match file.persist_noclobber(path) {
+                Ok(_) => return Ok(Named::Done),
+                Err(error) => (Err(error.error), Self::Named(error.file)),
+            },
         };
         match named {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            other => other.at(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Named::Taken(file)),
+            other => other.map(|()| Named::Done).at(path),
         }
     }
+
+    /// Puts the file, whose content is durable, in the place of another one.
+    pub(crate) fn replace(self, path: &Path, tmp: &Path) -> Result<(), AtError> {
+        let file = match self {
+            Self::Anonymous(file) => file,
+            Self::Named(file) => return file.persist(path).map(drop).map_err(|error| error.error).at(path),
+        };
+        let dir = TemporaryDir::create_in(tmp)?;
+        let new = dir.path().join("new");
+        link(&file, &new).at(&new)?;
+        fs::rename(&new, path).at(path)
+    }
+}
+
+/// What came of naming a file.
+pub(crate) enum Named {
+    /// It has its name.
+    Done,
+    /// Something else has it.
+    Taken(Unnamed),
 }
 
 /// Gives an anonymous file its name; through /proc, since the direct way wants a capability.

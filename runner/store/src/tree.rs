@@ -30,12 +30,23 @@ impl Store {
     pub fn has_tree(&self, tree: &Tree) -> Result<bool, StoreError> {
         for entry in tree.entries.values() {
             let Entry::File { digest, .. } = entry else { continue };
-            if !self.has_blob(digest) {
-                return Ok(false);
+            match self.expect_blob(digest, None).and_then(|()| self.check_blob(digest)) {
+                Err(StoreError::Missing(_)) => return Ok(false),
+                checked => checked?,
             }
-            self.check_blob(digest)?;
         }
         Ok(true)
+    }
+
+    /// Makes sure that every file of a tree is as it was written; reads those alone that were written to since.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] or [`StoreError::Damaged`] for the first that is not.
+    pub fn expect_tree(&self, tree: &Tree) -> Result<(), StoreError> {
+        tree.entries.values().try_for_each(|entry| match entry {
+            Entry::File { digest, size, .. } => self.expect_blob(digest, Some(*size)),
+            _ => Ok(()),
+        })
     }
 
     /// Where the content of a tree's file lies in the store.
@@ -58,6 +69,9 @@ impl Store {
             Entry::Directory => fs::create_dir_all(path).at(path)?,
             Entry::Symlink { target } => export_symlink(path, target)?,
             Entry::File { digest, executable, .. } => {
+                // On the way out, too, nothing passes under another's name.
+                self.expect_blob(digest, None)?;
+                self.check_blob(digest)?;
                 export_file(path, &mut self.open_blob(digest)?, *executable)?;
             }
         }
