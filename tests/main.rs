@@ -22,6 +22,7 @@ mod log;
 mod machine;
 mod oci;
 mod odd_names;
+mod plan;
 mod readme;
 mod room;
 mod shell;

@@ -160,6 +160,12 @@ pub(crate) enum Command {
     Build(Build),
     /// Build in two different rooms and compare the outputs
     Verify(Verify),
+    /// Show every unit of a build, and whether what it gives is in the store; run nothing of the sources
+    ///
+    /// Cargo plans the build as ever, and goes through it with names in the place of files. A unit is a `hit`
+    /// if its record is in the store, a `miss` if it would run, and `unknown` if it hangs on what another one
+    /// gives that would have to run first.
+    Plan(Recipes),
     /// Open a prompt in exactly the room of a build, or run a command there
     ///
     /// The room is that of `build`, or that of the round that failed if `--keep-failed` kept what it

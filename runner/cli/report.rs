@@ -220,6 +220,10 @@ impl From<FlowError> for Report {
             FlowError::Rung { ref recipe, .. } => Self::of(Exit::Build, &error).hint(format!(
                 "eadem log {recipe} shows what cargo said; `units: auto` in the recipe builds in one room then"
             )),
+            FlowError::Unplanned { ref ending, ref tail, .. } => {
+                let exit = if *ending == Ending::Cancelled { Exit::Interrupted } else { Exit::Build };
+                tail.iter().fold(Self::of(exit, &error), |report, line| report.fact(plain(line)))
+            }
             FlowError::NoTerminal { .. } => Self::of(Exit::Usage, &error)
                 .hint("rooms of the engines native, docker and oci:RUNTIME can be entered, weak ones cannot"),
             FlowError::KeptInUse { ref recipe } => Self::of(Exit::Usage, &error)

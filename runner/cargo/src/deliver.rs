@@ -1,11 +1,14 @@
 //! What the proxy gets: a unit's outputs as far as cargo looks at them.
 
-use std::io::{self, Read};
+use std::{
+    io::{self, Read},
+    sync::{Mutex, PoisonError},
+};
 
-use eadem_model::{Digest, Ending, Entry, UnitKind};
+use eadem_model::{Digest, Ending, Entry, UnitKind, UnitRecord};
 use eadem_store::{Store, StoreError};
 
-use crate::{DriveError, unit::Unit, wire};
+use crate::{DriveError, Graph, unit::Unit, wire};
 
 /// A piece of a file or a log on the wire.
 const PIECE: usize = 256 << 10;
@@ -51,6 +54,13 @@ impl<'a> Client<'a> {
         }
     }
 
+    /// Passes on what a unit said that did not end well, and ends as it did.
+    pub(crate) fn told(&mut self, stdout: &[u8], stderr: &[u8], ending: &Ending) {
+        self.stream(wire::STDOUT, stdout);
+        self.stream(wire::STDERR, stderr);
+        self.end(ending);
+    }
+
     /// Lays a crate's files down where cargo looks for them.
     pub(crate) fn lay_down(&mut self, unit: &Unit, store: &Store) -> Result<(), DriveError> {
         for (path, entry) in &unit.built.files {
@@ -88,6 +98,39 @@ impl<'a> Client<'a> {
     }
 }
 
+/// Hands a unit's outputs on, and only then says that it ended: cargo goes on at once.
+pub(crate) fn hand_over(
+    store: &Store,
+    graph: &Mutex<Graph>,
+    mut unit: Unit,
+    record: &UnitRecord,
+    client: &mut Client<'_>,
+) -> Result<(), DriveError> {
+    let graph = || graph.lock().unwrap_or_else(PoisonError::into_inner);
+    match &unit.out_dir {
+        Some(dir) if unit.kind == UnitKind::RunScript => graph().add_out_dir(dir, record.tree.clone()),
+        Some(dir) => {
+            let files = record.tree.entries.iter();
+            unit.built.files = files.map(|(path, entry)| (format!("{dir}/{path}"), entry.clone())).collect();
+            client.lay_down(&unit, store)?;
+            register(&mut graph(), &unit, dir);
+        }
+        None => {}
+    }
+    client.told(&store.read_blob(&record.stdout)?, &store.read_blob(&record.stderr)?, &Ending::Success);
+    Ok(())
+}
+
+fn register(graph: &mut Graph, unit: &Unit, dir: &str) {
+    let mut files = unit.built.files.iter();
+    let program = files.find(|(path, _)| is_program(path.rsplit('/').next().unwrap_or(path)));
+    let program = program.map(|(_, entry)| entry.clone()).filter(|_| unit.kind == UnitKind::CompileScript);
+    let id = graph.add(unit.built.clone());
+    if let Some(program) = program {
+        graph.add_script(dir, id, program);
+    }
+}
+
 /// What cargo sees of a file.
 #[derive(Debug, PartialEq, Eq)]
 enum Shown {
@@ -115,7 +158,7 @@ fn is_library(unit: &Unit, name: &str) -> bool {
 }
 
 /// Whether a file that the compiler wrote for a build script is the script itself.
-pub(crate) fn is_program(name: &str) -> bool {
+fn is_program(name: &str) -> bool {
     name.starts_with("build_script_") && !name.contains('.')
 }
 
@@ -128,6 +171,7 @@ mod tests {
         Unit {
             kind,
             package: "a 1.0.0".to_owned(),
+            crate_name: None,
             argv: Vec::new(),
             env: [].into(),
             cwd: "/build/src".to_owned(),

@@ -1,16 +1,18 @@
 //! Runs cargo in the driver's room.
 
 use eadem_model::{
-    Cancel, Entry, Outcome, OutputSink, Plan, Root, Round, Rung, Text, Tree, UnitsRecord, Watch, Workshop,
+    Cancel, Door, Entry, Outcome, OutputSink, Plan, Root, Round, Rung, Text, Tree, UnitsRecord, Watch,
+    Workshop,
 };
 use eadem_store::{Store, StoreError};
 
 use crate::{
-    DriveError, Places,
+    DriveError, Places, Planned,
     execute::{Bench, StartInputs, add},
     proxy,
     session::Session,
     source::Sources,
+    walk::Walk,
 };
 
 /// What came of a build that was cut into units.
@@ -36,28 +38,79 @@ pub fn drive(
     out: &mut dyn OutputSink,
     watch: &Watch<'_>,
 ) -> Result<Driven, DriveError> {
-    let (plan, start) = driver(&round.plan, store)?;
     let places = Places::of(&round.setting);
-    let bench = Bench {
+    let session =
+        Session::new(bench((store, workshop), (round, rung), &places, watch), proxy::path(&round.setting));
+    let outcome = serve((store, workshop), round, out, watch, &session)?;
+    let tally = session.finish();
+    let trouble = tally.trouble.unless_broken()?;
+    let units =
+        UnitsRecord { rung, total: tally.total, hits: tally.hits, cpu_ms: tally.cpu_ms, fell: Vec::new() };
+    Ok(Driven { outcome, units, trouble })
+}
+
+/// What a walk through a build found.
+#[derive(Debug)]
+pub struct Seen {
+    /// How the driver's room ended.
+    pub outcome: Outcome,
+    /// The units, in an order that is always the same.
+    pub planned: Vec<Planned>,
+    /// Why a unit was not understood, if that is why the walk failed.
+    pub trouble: Option<String>,
+}
+
+/// Finds the units of a build, and which of them are in the store; runs nothing of the sources.
+///
+/// # Errors
+/// What broke, the sources apart.
+pub fn walk(
+    (store, workshop): (&Store, &dyn Workshop),
+    (round, rung): (&Round, Rung),
+    watch: &Watch<'_>,
+) -> Result<Seen, DriveError> {
+    let places = Places::of(&round.setting);
+    let walk =
+        Walk::new(bench((store, workshop), (round, rung), &places, watch), proxy::path(&round.setting));
+    // What would be left are names.
+    let mut round = round.clone();
+    round.plan.outputs.clear();
+    let outcome = serve((store, workshop), &round, &mut store.tree_writer(), watch, &walk)?;
+    let walked = walk.finish();
+    Ok(Seen { outcome, planned: walked.planned, trouble: walked.trouble.unless_broken()? })
+}
+
+fn bench<'a>(
+    (store, workshop): (&'a Store, &'a dyn Workshop),
+    (round, rung): (&'a Round, Rung),
+    places: &'a Places,
+    watch: &'a Watch<'_>,
+) -> Bench<'a> {
+    Bench {
         store,
         workshop,
         plan: &round.plan,
         setting: &round.setting,
-        places: &places,
+        places,
         sources: Sources::new(store, &round.plan),
         rung,
         events: watch.events,
         cancel: Cancel::new(),
-    };
-    let session = Session::new(bench, format!("{}/{}", round.setting.place(Root::Home), proxy::NAME));
+    }
+}
+
+/// Runs cargo in the driver's room, with somebody behind the door.
+fn serve(
+    (store, workshop): (&Store, &dyn Workshop),
+    round: &Round,
+    out: &mut dyn OutputSink,
+    watch: &Watch<'_>,
+    door: &dyn Door,
+) -> Result<Outcome, DriveError> {
+    let (plan, start) = driver(&round.plan, store)?;
     let inputs = StartInputs { store, tree: start.digest(), dir: store.lay_start(&start)? };
     let driver = Round { plan, setting: round.setting.clone() };
-    let outcome = workshop.serve(&driver, &inputs, out, watch, &session)?;
-    let tally = session.finish();
-    tally.broken.map_or(Ok(()), Err)?;
-    let units =
-        UnitsRecord { rung, total: tally.total, hits: tally.hits, cpu_ms: tally.cpu_ms, fell: Vec::new() };
-    Ok(Driven { outcome, units, trouble: tally.trouble })
+    Ok(workshop.serve(&driver, &inputs, out, watch, door)?)
 }
 
 /// The build's own plan, with the proxy for the compiler.

@@ -25,13 +25,17 @@ mod proxy;
 mod session;
 mod shape;
 mod source;
+mod stub;
+mod trouble;
 mod unit;
+mod walk;
 mod wire;
 
 pub use call::Call;
-pub use drive::{Driven, drive};
+pub use drive::{Driven, Seen, drive, walk};
 pub use fault::DriveError;
 pub use graph::{Built, Graph, Needs};
 pub use key::{InputKind, UnitKey};
 pub use place::Places;
 pub use shape::Shape;
+pub use walk::{Planned, Standing};

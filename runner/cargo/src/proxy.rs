@@ -1,10 +1,17 @@
 //! The proxy's program, and where the driver's room has it.
 
+use eadem_model::{Root, Setting};
+
 /// A static program; see `proxy/main.rs`.
 pub(crate) const PROGRAM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/proxy"));
 
 /// Its name in the driver's home.
 pub(crate) const NAME: &str = "eadem-proxy";
+
+/// Where the driver's room of a setting has it.
+pub(crate) fn path(setting: &Setting) -> String {
+    format!("{}/{NAME}", setting.place(Root::Home))
+}
 
 #[cfg(test)]
 mod tests {

@@ -6,10 +6,11 @@ use eadem_model::{Door, Ending, UnitKind, UnitRecord, Wire};
 
 use crate::{
     DriveError, Graph,
-    deliver::{Client, is_program},
+    deliver::{Client, hand_over},
     execute::{Bench, Ran},
+    trouble::Trouble,
     unit::Unit,
-    wire::{self, Request},
+    wire::Request,
 };
 
 /// One drive of cargo.
@@ -27,10 +28,7 @@ pub(crate) struct Tally {
     pub(crate) total: u64,
     pub(crate) hits: u64,
     pub(crate) cpu_ms: u64,
-    /// The first unit that was not to be had, in words.
-    pub(crate) trouble: Option<String>,
-    /// What broke, if it was eadem, its store or this machine.
-    pub(crate) broken: Option<DriveError>,
+    pub(crate) trouble: Trouble,
 }
 
 impl Door for Session<'_> {
@@ -38,12 +36,14 @@ impl Door for Session<'_> {
         let request = match Request::receive(wire) {
             Ok(request) => request,
             // Nobody but the proxy is there to speak; what it cannot say, nobody waits for.
-            Err(error) => return self.tally().note(format!("the driver spoke another tongue: {error}")),
+            Err(error) => {
+                return self.tally().trouble.note(format!("the driver spoke another tongue: {error}"));
+            }
         };
         let mut client = Client::new(wire);
         if let Err(error) = self.serve(request, &mut client) {
             client.refuse(&error.to_string());
-            self.tally().fail(error);
+            self.tally().trouble.fail(error);
         }
     }
 
@@ -91,51 +91,15 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Hands a unit's outputs on, and only then says that it ended: cargo goes on at once.
-    fn deliver(
-        &self,
-        mut unit: Unit,
-        record: &UnitRecord,
-        client: &mut Client<'_>,
-    ) -> Result<(), DriveError> {
-        let store = self.bench.store;
-        if let Some(dir) = &unit.out_dir {
-            match unit.kind {
-                UnitKind::RunScript => self.graph().add_out_dir(dir, record.tree.clone()),
-                _ => {
-                    let files = record.tree.entries.iter();
-                    unit.built.files =
-                        files.map(|(path, entry)| (format!("{dir}/{path}"), entry.clone())).collect();
-                    client.lay_down(&unit, store)?;
-                    self.register(&unit, dir);
-                }
-            }
-        }
-        client.stream(wire::STDOUT, &store.read_blob(&record.stdout)?);
-        client.stream(wire::STDERR, &store.read_blob(&record.stderr)?);
-        client.end(&Ending::Success);
-        Ok(())
-    }
-
-    fn register(&self, unit: &Unit, dir: &str) {
-        let program =
-            unit.built.files.iter().find(|(path, _)| is_program(path.rsplit('/').next().unwrap_or(path)));
-        let program =
-            program.map(|(_, entry)| entry.clone()).filter(|_| unit.kind == UnitKind::CompileScript);
-        let mut graph = self.graph();
-        let id = graph.add(unit.built.clone());
-        if let Some(program) = program {
-            graph.add_script(dir, id, program);
-        }
+    fn deliver(&self, unit: Unit, record: &UnitRecord, client: &mut Client<'_>) -> Result<(), DriveError> {
+        hand_over(self.bench.store, &self.graph, unit, record, client)
     }
 
     fn fail(&self, unit: &Unit, ran: &Ran, client: &mut Client<'_>) {
-        client.stream(wire::STDOUT, &ran.stdout);
-        client.stream(wire::STDERR, &ran.stderr);
-        client.end(&ran.ending);
+        client.told(&ran.stdout, &ran.stderr, &ran.ending);
         // A question may be answered with no: cargo asks what it need not have.
         if unit.kind != UnitKind::Query && ran.ending != Ending::Cancelled {
-            self.tally().note(format!("the {} of {} failed in its room", unit.kind, unit.package));
+            self.tally().trouble.note(format!("the {} of {} failed in its room", unit.kind, unit.package));
         }
     }
 }
@@ -147,19 +111,6 @@ impl Tally {
         if unit.kind != UnitKind::Query {
             self.total += 1;
             self.hits += u64::from(ran.is_none());
-        }
-    }
-
-    fn note(&mut self, what: String) {
-        self.trouble.get_or_insert(what);
-    }
-
-    fn fail(&mut self, error: DriveError) {
-        match error {
-            DriveError::Shape(shape) => self.note(shape.to_string()),
-            error => {
-                self.broken.get_or_insert(error);
-            }
         }
     }
 }

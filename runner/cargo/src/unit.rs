@@ -14,6 +14,8 @@ pub(crate) struct Unit {
     pub(crate) kind: UnitKind,
     /// The package and its version.
     pub(crate) package: String,
+    /// The crate that it compiles.
+    pub(crate) crate_name: Option<String>,
     pub(crate) argv: Vec<String>,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) cwd: String,
@@ -47,6 +49,7 @@ impl Unit {
         let rest = Self {
             kind: UnitKind::RunScript,
             package,
+            crate_name: None,
             argv: Vec::new(),
             env,
             cwd,
@@ -69,6 +72,7 @@ impl Unit {
         }
         let call = Call::read(&argv[1..])?;
         self.kind = call.kind();
+        self.crate_name.clone_from(&call.crate_name);
         self.argv = argv;
         if self.kind == UnitKind::Query {
             // Cargo asks from anywhere; the answer does not depend on it.

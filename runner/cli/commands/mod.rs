@@ -7,6 +7,7 @@ mod image;
 mod lock;
 mod log;
 mod ls;
+mod plan;
 mod shell;
 mod show;
 mod verify;
@@ -46,6 +47,7 @@ pub(crate) fn run(args: &Args, console: &Console) -> Done {
         Command::Fetch(recipes) => fetch::run(recipes, &Desk::new(args, console, &wiring, project()?)),
         Command::Build(build) => build::run(build, &Desk::new(args, console, &wiring, project()?)),
         Command::Verify(verify) => verify::run(verify, &Desk::new(args, console, &wiring, project()?)),
+        Command::Plan(recipes) => plan::run(recipes, &Desk::new(args, console, &wiring, project()?)),
         Command::Doctor(words) => doctor::run(words, &args.global, console),
         Command::Shell(shell) => shell::run(shell, &Desk::new(args, console, &wiring, project()?)),
         Command::Log(log) => log::run(log, console, &wiring.store),

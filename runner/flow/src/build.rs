@@ -47,7 +47,7 @@ pub(crate) fn keep(
 }
 
 /// The newest record of the plan's baseline whose outputs are still there.
-fn recorded(bench: &Bench<'_>, plan: &Digest) -> Result<Option<(RunId, Tree)>, FlowError> {
+pub(crate) fn recorded(bench: &Bench<'_>, plan: &Digest) -> Result<Option<(RunId, Tree)>, FlowError> {
     let baseline = Setting::baseline();
     for record in bench.store.records(plan)? {
         let strict = |round: &RoundRecord| round.outcome.isolation == Isolation::Strict || bench.weak;

@@ -59,6 +59,16 @@ pub enum FlowError {
         /// What did not bear.
         why: String,
     },
+    /// Cargo could not plan the build.
+    #[error("the build of `{recipe}` cannot be planned: cargo {}", ended(.ending))]
+    Unplanned {
+        /// The recipe.
+        recipe: Name,
+        /// How the driver's room ended.
+        ending: Ending,
+        /// The last lines of what cargo said.
+        tail: Vec<String>,
+    },
     /// Nobody can enter this engine's rooms.
     #[error("engine `{engine}` has no rooms to enter")]
     NoTerminal {
@@ -119,18 +129,19 @@ pub struct BuildFailure {
 
 impl std::fmt::Display for BuildFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { recipe, n_round, .. } = self;
-        write!(f, "the build of `{recipe}` ")?;
-        match &self.ending {
-            Ending::Success => write!(f, "ended well")?,
-            Ending::Failed(status) => write!(f, "failed with status {status}")?,
-            Ending::Signalled(signal) => write!(f, "was ended by signal {signal}")?,
-            Ending::MissingOutput(path) => write!(f, "left no `{path}`, which the recipe declares")?,
-            Ending::Exceeded(limit, value) => {
-                write!(f, "took more than {}, its limit", limit.worded(*value))?;
-            }
-            Ending::Cancelled => write!(f, "was interrupted")?,
-        }
+        let Self { recipe, n_round, ending, .. } = self;
+        write!(f, "the build of `{recipe}` {}", ended(ending))?;
         if *n_round > 1 { write!(f, " in round {n_round}") } else { Ok(()) }
+    }
+}
+
+fn ended(ending: &Ending) -> String {
+    match ending {
+        Ending::Success => "ended well".to_owned(),
+        Ending::Failed(status) => format!("failed with status {status}"),
+        Ending::Signalled(signal) => format!("was ended by signal {signal}"),
+        Ending::MissingOutput(path) => format!("left no `{path}`, which the recipe declares"),
+        Ending::Exceeded(limit, value) => format!("took more than {}, its limit", limit.worded(*value)),
+        Ending::Cancelled => "was interrupted".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! eadem's order of steps: lock, fetch, build, verify, shell.
+//! eadem's order of steps: lock, fetch, plan, build, verify, shell.
 //!
 //! *Power*: none of its own; it meets the network and the rooms through traits. *May import*:
 //! model, store, image, source. *Never*: opens a socket, starts a process, prints.
@@ -12,6 +12,7 @@ mod lock;
 mod log;
 mod plan;
 mod prepare;
+mod preview;
 mod round;
 mod shell;
 mod units;
@@ -19,11 +20,13 @@ mod verify;
 
 pub use bench::Bench;
 pub use build::{Built, build};
+pub use eadem_cargo::{Planned, Standing};
 pub use error::{BuildFailure, FlowError};
 pub use job::Job;
 pub use kept::State;
 pub use lock::{lock_image, lock_recipe};
 pub use plan::plan;
 pub use prepare::{build_image, prepare};
+pub use preview::{Preview, preview};
 pub use shell::{Files, Visit, Wish, discard_kept, visit};
 pub use verify::{OutputDifference, Proofs, Verification, verify};

@@ -25,13 +25,19 @@ pub(crate) struct Follower<'a> {
 struct State {
     writer: LogWriter,
     fault: Option<io::Error>,
+    lines: Lines,
+}
+
+/// Cuts a log into lines, and remembers the last ones.
+#[derive(Default)]
+pub(crate) struct Lines {
     line: Vec<u8>,
     tail: VecDeque<String>,
 }
 
 impl<'a> Follower<'a> {
     pub(crate) fn new(subject: &'a str, events: &'a (dyn Fn(Event) + Sync), writer: LogWriter) -> Self {
-        let state = State { writer, fault: None, line: Vec::new(), tail: VecDeque::new() };
+        let state = State { writer, fault: None, lines: Lines::default() };
         Self { subject, events, state: Mutex::new(state) }
     }
 
@@ -42,7 +48,7 @@ impl<'a> Follower<'a> {
         if let Err(error) = state.writer.write_all(bytes).and_then(|()| state.writer.flush()) {
             state.fault.get_or_insert(error);
         }
-        for line in state.lines(bytes) {
+        for line in state.lines.take(bytes) {
             self.tell(line);
         }
     }
@@ -62,18 +68,14 @@ impl<'a> Follower<'a> {
 
     /// Ends the log and gives its last lines.
     pub(crate) fn finish(self) -> (LogWriter, Option<io::Error>, Vec<String>) {
-        let mut state = self.state.into_inner().expect("no holder of the log panics");
-        let rest = std::mem::take(&mut state.line);
-        if !rest.is_empty() {
-            state.keep(String::from_utf8_lossy(&rest).into_owned());
-        }
-        (state.writer, state.fault, state.tail.into())
+        let state = self.state.into_inner().expect("no holder of the log panics");
+        (state.writer, state.fault, state.lines.finish())
     }
 }
 
-impl State {
-    /// Cuts bytes into whole lines.
-    fn lines(&mut self, bytes: &[u8]) -> Vec<String> {
+impl Lines {
+    /// Takes the next bytes, and gives the lines that they end.
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> Vec<String> {
         let mut lines = Vec::new();
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let room = LINE.saturating_sub(self.line.len());
@@ -86,6 +88,15 @@ impl State {
             }
         }
         lines
+    }
+
+    /// The last lines, the one that has no end yet included.
+    pub(crate) fn finish(mut self) -> Vec<String> {
+        let rest = std::mem::take(&mut self.line);
+        if !rest.is_empty() {
+            self.keep(String::from_utf8_lossy(&rest).into_owned());
+        }
+        self.tail.into()
     }
 
     fn keep(&mut self, line: String) {
