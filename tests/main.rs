@@ -13,6 +13,7 @@ mod engines;
 mod escape;
 mod fetch;
 mod hostile;
+mod identity;
 mod image;
 mod killed;
 mod limits;

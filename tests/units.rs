@@ -12,7 +12,7 @@ use crate::support::{lane::Lane, run::Run, world::World};
 
 /// A recipe of this name beside a fixture's, which says this of units; a variable of the test's own keeps
 /// its units apart from those of other tests.
-fn with_recipe(world: World, from: &str, name: &str, units: &str, test: &str) -> World {
+pub(crate) fn with_recipe(world: World, from: &str, name: &str, units: &str, test: &str) -> World {
     let text = world.read(&format!("recipes/{from}.yaml"));
     let text = text.replace(&format!("name: {from}\n"), &format!("name: {name}\n"));
     let text = text.replace("cargo: {units: per-package}", "cargo: {}");
@@ -21,7 +21,7 @@ fn with_recipe(world: World, from: &str, name: &str, units: &str, test: &str) ->
 }
 
 /// Locks a recipe and builds it, whatever was built before; gives what it printed and how it was cut.
-fn build(lane: &Lane, world: &World, recipe: &str, out: &str) -> (Run, Option<UnitsRecord>) {
+pub(crate) fn build(lane: &Lane, world: &World, recipe: &str, out: &str) -> (Run, Option<UnitsRecord>) {
     static RECORDS: Mutex<()> = Mutex::new(());
     drop(lane.run(&mut world.command(["lock", recipe])).exit(0));
     let _alone = RECORDS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -32,14 +32,14 @@ fn build(lane: &Lane, world: &World, recipe: &str, out: &str) -> (Run, Option<Un
 }
 
 /// The records of a recipe, the newest first.
-fn records(world: &World, recipe: &str) -> Vec<Record> {
+pub(crate) fn records(world: &World, recipe: &str) -> Vec<Record> {
     let (mut records, _) = Store::open(world.store()).expect("a store").all_records().expect("readable");
     records.retain(|record| record.recipe.as_str() == recipe);
     records
 }
 
 /// Else a build of an equal plan would be answered without a look at units.
-fn forget(world: &World, recipe: &str) {
+pub(crate) fn forget(world: &World, recipe: &str) {
     for record in records(world, recipe) {
         let dir = world.store().join("records").join(record.plan.hex());
         let _ = fs::remove_dir_all(&dir);
@@ -47,7 +47,7 @@ fn forget(world: &World, recipe: &str) {
     }
 }
 
-fn world(lane: &Lane, fixture: &str) -> World {
+pub(crate) fn world(lane: &Lane, fixture: &str) -> World {
     World::new().with_fixture(fixture).with_images().with_store(lane.store())
 }
 
@@ -55,26 +55,6 @@ fn world(lane: &Lane, fixture: &str) -> World {
 fn same(world: &World, output: &str, dirs: [&str; 2]) -> bool {
     let [one, two] = dirs.map(|dir| fs::read(world.project().join(dir).join(output)).expect("exported"));
     one == two
-}
-
-#[test]
-fn a_workspace_built_in_units_has_the_bytes_of_one_room_on_every_rung() {
-    let lane = Lane::root();
-    let mut world = world(lane, "units");
-    for (name, units) in [("rung-3", "off"), ("rung-1", "per-package"), ("rung-2", "whole")] {
-        world = with_recipe(world, "units", name, units, "rungs");
-    }
-    assert_eq!(build(lane, &world, "rung-3", "rung-3").1, None);
-    for (recipe, rung) in [("rung-1", Rung::PerPackage), ("rung-2", Rung::Whole)] {
-        forget(&world, "rung-3");
-        let (run, units) = build(lane, &world, recipe, recipe);
-        let units = units.unwrap_or_else(|| panic!("nothing is said of units\n{run}"));
-        assert_eq!((units.rung, units.hits, units.fell), (rung, 0, vec![]), "{run}");
-        for output in ["bin/app", "bin/other", "libuser.so"] {
-            assert!(same(&world, output, [recipe, "rung-3"]), "{output} differs in {recipe}");
-        }
-        forget(&world, recipe);
-    }
 }
 
 #[test]
@@ -90,22 +70,6 @@ fn what_is_unchanged_comes_from_the_store_and_an_edit_of_a_program_shows_in_it()
     let third = build(lane, &world, "again", "three").1.expect("units");
     assert_eq!((third.total, third.rung), (first.total, Rung::PerPackage));
     assert!(same(&world, "bin/app", ["one", "two"]) && !same(&world, "bin/app", ["one", "three"]));
-}
-
-#[test]
-fn hexyl_in_units_has_the_bytes_of_one_room_and_comes_whole_from_the_store() {
-    let lane = Lane::root();
-    let world = with_recipe(lane.recipes(), "hexyl", "cut", "per-package", "hexyl");
-    let first = build(lane, &world, "cut", "units").1.expect("units");
-    assert_eq!((first.rung, first.hits), (Rung::PerPackage, 0));
-    forget(&world, "cut");
-    let world = with_recipe(world, "hexyl", "uncut", "off", "hexyl");
-    assert_eq!(build(lane, &world, "uncut", "plain").1, None);
-    assert!(same(&world, "bin/hexyl", ["units", "plain"]), "hexyl differs");
-    forget(&world, "uncut");
-
-    let again = build(lane, &world, "cut", "again").1.expect("units");
-    assert_eq!((again.total, again.hits), (first.total, first.total));
 }
 
 /// The events of a build in units, and what the bar would have said last while something ran.

@@ -6,7 +6,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-use eadem_model::{ImageLock, RecipeLock, document};
+use eadem_model::{Architecture, ImageLock, RecipeLock, Setting, document};
+
+use crate::plain::Plain;
 
 /// The repository.
 pub(crate) const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
@@ -49,9 +51,26 @@ impl Ground {
 
     /// eadem in the repository with a store.
     pub(crate) fn eadem(&self, store: &Path) -> Command {
+        self.eadem_in(&self.repository(), store)
+    }
+
+    /// eadem in a project with a store.
+    pub(crate) fn eadem_in(&self, project: &Path, store: &Path) -> Command {
         let mut command = self.command(env!("CARGO_BIN_EXE_eadem"));
-        command.args(["-C", REPOSITORY, "--quiet", "--store"]).arg(store);
+        command.arg("-C").arg(project).args(["--quiet", "--store"]).arg(store);
         command
+    }
+
+    /// The repository's directory, a project.
+    pub(crate) fn repository(&self) -> PathBuf {
+        REPOSITORY.into()
+    }
+
+    /// Plain cargo with a project's recipe, whose inputs a store has laid out.
+    pub(crate) fn plain(&self, store: &Path, project: &Path, recipe: &str) -> Plain {
+        let file = |extension: &str| project.join(format!("recipes/{recipe}.{extension}"));
+        let plan = eadem_flow::plan(&parse(&file("yaml")), &parse(&file("lock")), Architecture::Amd64);
+        Plain::new(store, plan, Setting::baseline(), &self.empty(&format!("plain-{recipe}")))
     }
 
     /// A program with an empty home and little else in its environment.
@@ -67,12 +86,12 @@ impl Ground {
 
     /// The lock of the image.
     pub(crate) fn image_lock(&self) -> ImageLock {
-        parse("images/rust-trixie.lock")
+        parse(&self.repository().join("images/rust-trixie.lock"))
     }
 
     /// The lock of a recipe.
     pub(crate) fn recipe_lock(&self, name: &str) -> RecipeLock {
-        parse(&format!("recipes/{name}.lock"))
+        parse(&self.repository().join(format!("recipes/{name}.lock")))
     }
 }
 
@@ -90,9 +109,8 @@ pub(crate) fn run(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn parse<T: serde::de::DeserializeOwned>(name: &str) -> T {
-    let path = Path::new(REPOSITORY).join(name);
+fn parse<T: serde::de::DeserializeOwned>(path: &Path) -> T {
     let text =
-        fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
-    document::parse(name, &text).unwrap_or_else(|error| panic!("{error}"))
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
+    document::parse(&path.display().to_string(), &text).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -1,6 +1,7 @@
 //! Benchmarks: eadem beside what people use today, in one run, in turns; ratios of medians.
 //!
-//! `cargo bench --bench compare [-- PART..]`; the parts are `image`, `build` and `crates`. How a room
+//! `cargo bench --bench compare [-- PART..]`; the parts are `image`, `build`, `crates` and
+//! `units` (also `units hexyl`). How a room
 //! starts beside bubblewrap is measured by the sandbox's own benchmark. Nothing here is a test: the
 //! aims are printed beside the figures.
 #![allow(clippy::print_stdout, reason = "figures are for people")]
@@ -12,6 +13,10 @@ mod ground;
 mod image;
 #[path = "../support/mirror.rs"]
 mod mirror;
+#[path = "../support/plain.rs"]
+#[allow(dead_code, reason = "tests look at what it leaves")]
+mod plain;
+mod units;
 
 use ground::Ground;
 
@@ -27,5 +32,8 @@ fn main() {
     }
     if wanted("crates") {
         crates::measure(&ground);
+    }
+    if wanted("units") {
+        units::measure(&ground, &words);
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod fixture;
 pub(crate) mod host;
 pub(crate) mod lane;
 pub(crate) mod patience;
+pub(crate) mod plain;
 pub(crate) mod process;
 pub(crate) mod run;
 pub(crate) mod seed;

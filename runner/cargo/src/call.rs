@@ -32,7 +32,9 @@ impl Call {
         let mut call = Self::default();
         let mut rest = arguments.iter();
         while let Some(word) = rest.next() {
-            if let Some((option, value)) = option(word, &mut rest)? {
+            if UNREAD.contains(&word.as_str()) {
+                next(word, &mut rest)?;
+            } else if let Some((option, value)) = option(word, &mut rest)? {
                 call.take(option, value);
             }
         }
@@ -60,11 +62,18 @@ impl Call {
     pub fn kind(&self) -> UnitKind {
         match self.crate_name.as_deref() {
             None | Some("___") => UnitKind::Query,
-            Some(name) if name.starts_with("build_script_") && self.crate_types == ["bin"] => {
+            Some(name) if name.starts_with("build_script_") && self.is_outside_programs() => {
                 UnitKind::CompileScript
             }
             Some(_) => UnitKind::Compile,
         }
+    }
+
+    /// Whether it gives a program that lies where cargo runs it, and not among the programs of packages, which
+    /// may be called like a build script. Cargo alone names the directory; sources can set any variable.
+    fn is_outside_programs(&self) -> bool {
+        let last = self.out_dir.as_deref().and_then(|dir| dir.rsplit('/').next());
+        self.crate_types == ["bin"] && !matches!(last, Some("deps" | "examples"))
     }
 
     /// Whether the crate is one that the compiler itself loads and runs.
@@ -81,6 +90,9 @@ impl Call {
 /// Options with a value that are looked at.
 const LONG: [&str; 5] = ["--crate-name", "--crate-type", "--out-dir", "--emit", "--extern"];
 const SHORT: [&str; 2] = ["-L", "-C"];
+
+/// Options with a value that means nothing here: sources choose some of them, also such as look like options.
+const UNREAD: [&str; 7] = ["--cap-lints", "--cfg", "--check-cfg", "--target", "-Z", "-l", "-o"];
 
 fn option<'a>(
     word: &'a str,
@@ -103,10 +115,10 @@ fn option<'a>(
     Ok(None)
 }
 
-fn next<'a>(
-    option: &'static str,
+fn next<'o, 'a>(
+    option: &'o str,
     rest: &mut impl Iterator<Item = &'a String>,
-) -> Result<(&'static str, &'a str), Shape> {
+) -> Result<(&'o str, &'a str), Shape> {
     let value =
         rest.next().ok_or_else(|| Shape::new(format!("the compiler's option {option} has no value")))?;
     Ok((option, value))

@@ -143,15 +143,62 @@ enum Shown {
 
 fn shown(unit: &Unit, path: &str) -> Shown {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let is_library = [".rlib", ".rmeta", ".so"].iter().any(|end| name.ends_with(end));
     match unit.kind {
         UnitKind::CompileScript if is_program(name) => Shown::Proxy,
-        _ if is_library && !unit.is_primary => Shown::Empty,
+        _ if is_library(unit, name) && !unit.is_primary => Shown::Empty,
         _ => Shown::Whole,
     }
+}
+
+/// Whether only the compiler opens a file. A library that programs find when they start is something that
+/// cargo hands on, whoever asked for its package.
+fn is_library(unit: &Unit, name: &str) -> bool {
+    let of_macro = unit.built.proc_macro && name.ends_with(".so");
+    of_macro || name.ends_with(".rlib") || name.ends_with(".rmeta")
 }
 
 /// Whether a file that the compiler wrote for a build script is the script itself.
 fn is_program(name: &str) -> bool {
     name.starts_with("build_script_") && !name.contains('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Built, Needs};
+
+    fn unit(kind: UnitKind, built: Built) -> Unit {
+        Unit {
+            kind,
+            package: "a 1.0.0".to_owned(),
+            crate_name: None,
+            argv: Vec::new(),
+            env: [].into(),
+            cwd: "/build/src".to_owned(),
+            out_dir: None,
+            needs: Needs::default(),
+            built,
+            is_primary: false,
+        }
+    }
+
+    #[test]
+    fn libraries_for_the_compiler_are_names_and_those_that_programs_find_are_whole() {
+        let library = unit(UnitKind::Compile, Built::default());
+        let names = ["/t/liba-1.rlib", "/t/liba-1.rmeta", "/t/a-1.d", "/t/liba.so"];
+        let seen = names.map(|name| shown(&library, name));
+        assert_eq!(seen, [Shown::Empty, Shown::Empty, Shown::Whole, Shown::Whole]);
+        let mut macros = unit(UnitKind::Compile, Built::default());
+        macros.built.proc_macro = true;
+        assert_eq!(shown(&macros, "/t/libm-1.so"), Shown::Empty);
+        let primary = Unit { is_primary: true, ..library };
+        assert_eq!(shown(&primary, "/t/liba-1.rlib"), Shown::Whole);
+    }
+
+    #[test]
+    fn the_proxy_stands_for_the_program_of_a_build_script_alone() {
+        let script = unit(UnitKind::CompileScript, Built::default());
+        let names = ["/t/build_script_build-1", "/t/build_script_build-1.d"];
+        assert_eq!(names.map(|name| shown(&script, name)), [Shown::Proxy, Shown::Whole]);
+    }
 }

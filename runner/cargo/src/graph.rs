@@ -125,7 +125,8 @@ impl Graph {
         needs.sources.extend(self.built[*id].source.clone());
         for (_, value) in env.iter().filter(|(name, _)| name.starts_with("DEP_")) {
             self.add_trees_in(value, &mut needs);
-            needs.sources.extend(package(value));
+            // It may be a list of places.
+            needs.sources.extend(value.split([':', ';', ',', ' ']).filter_map(&package));
         }
         // What is linked into it may read its own files.
         self.built[*id].below.iter().for_each(|id| self.add_surroundings(*id, &mut needs));
@@ -243,12 +244,13 @@ mod tests {
         graph.needs(&call(&["gen.rlib"]), &mut script).expect("everything is known");
         let id = graph.add(script);
         graph.add_script("/t/user", id, file("script"));
-        let env = [("DEP_NAT_INCLUDE", "/t/native/out/include"), ("X", "/t/other/out")];
+        let env = [("DEP_NAT_INCLUDE", "/t/native/out/include:/v/a/x:/v/b"), ("X", "/t/other/out:/v/c")];
         let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let needs = graph.script_needs("/t/user/build-script-build", &env, |_| None).expect("is known");
+        let package = |path: &str| path.starts_with("/v/").then(|| path[..4].to_owned());
+        let needs = graph.script_needs("/t/user/build-script-build", &env, package).expect("is known");
         assert_eq!(names(&needs), ["/t/user/build-script-build"]);
         assert_eq!(needs.trees.keys().collect::<Vec<_>>(), ["/t/native/out"]);
-        assert_eq!(needs.sources.iter().collect::<Vec<_>>(), ["/gen", "/user"]);
+        assert_eq!(needs.sources.iter().collect::<Vec<_>>(), ["/gen", "/user", "/v/a", "/v/b"]);
         assert!(graph.script_needs("/t/evil/build-script-build", &env, |_| None).is_err());
     }
 

@@ -60,13 +60,13 @@ impl Unit {
         };
         if is_compiler {
             argv.remove(0);
-            rest.compiler(argv, graph)
+            rest.compiler(argv, places, graph)
         } else {
             rest.script(argv, places, graph)
         }
     }
 
-    fn compiler(mut self, argv: Vec<String>, graph: &Graph) -> Result<Self, Shape> {
+    fn compiler(mut self, argv: Vec<String>, places: &Places, graph: &Graph) -> Result<Self, Shape> {
         if argv.is_empty() {
             return Err(Shape::new("cargo calls no compiler"));
         }
@@ -83,6 +83,8 @@ impl Unit {
         self.out_dir = Some(absolute(&self.cwd, out_dir));
         self.built.proc_macro = call.is_proc_macro();
         self.needs = graph.needs(&call, &mut self.built)?;
+        // A build script may have said that a library lies among its package's sources.
+        self.needs.sources.extend(call.search.iter().filter_map(|dir| package_root(places, dir).ok()));
         Ok(self)
     }
 
@@ -127,4 +129,31 @@ fn package(env: &BTreeMap<String, String>) -> String {
 
 fn absolute(cwd: &str, path: &str) -> String {
     if path.starts_with('/') { path.to_owned() } else { format!("{cwd}/{path}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use eadem_model::Setting;
+
+    use super::*;
+
+    const PROXY: &str = "/home/builder/proxy";
+
+    fn unit(env: [(&str, &str); 1], words: &str) -> Unit {
+        let bytes = |text: &str| text.as_bytes().to_vec();
+        let argv = [PROXY, "rustc"].into_iter().chain(words.split(' ')).map(bytes).collect();
+        let env = env.map(|(name, value)| (bytes(name), bytes(value))).into();
+        let request = Request { argv, env, cwd: bytes("/build/src") };
+        let places = Places::of(&Setting::baseline());
+        Unit::read(request, PROXY, &places, &Graph::default()).expect("cargo may ask so")
+    }
+
+    #[test]
+    fn a_directory_of_sources_that_libraries_are_looked_for_in_is_needed() {
+        let words = "--crate-name a --crate-type bin --out-dir /build/target/release/deps \
+                     -L native=/build/cargo/vendor/b-1.0.0/lib -L dependency=/build/target/release/deps";
+        let unit = unit([("CARGO_MANIFEST_DIR", "/build/cargo/vendor/a-1.0.0")], words);
+        let sources: Vec<_> = unit.needs.sources.iter().map(String::as_str).collect();
+        assert_eq!(sources, ["/build/cargo/vendor/a-1.0.0", "/build/cargo/vendor/b-1.0.0"]);
+    }
 }

@@ -45,7 +45,10 @@ fn argv(recipe: &Recipe) -> Vec<Text> {
     }
     words.extend(["--locked", "--offline", "--frozen"].map(str::to_owned));
     words.extend(cargo.package.iter().flat_map(|package| ["--package".to_owned(), package.clone()]));
-    words.extend(cargo.bins.iter().flat_map(|bin| ["--bin".to_owned(), bin.clone()]));
+    for (option, names) in [("--bin", &cargo.bins), ("--example", &cargo.examples), ("--test", &cargo.tests)]
+    {
+        words.extend(names.iter().flat_map(|name| [option.to_owned(), name.clone()]));
+    }
     if !cargo.features.is_empty() {
         words.extend(["--features".to_owned(), cargo.features.join(",")]);
     }

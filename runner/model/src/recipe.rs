@@ -224,8 +224,14 @@ pub struct CargoSpec {
     pub profile: Name,
     /// The package of a workspace; all default members unless said.
     pub package: Option<String>,
-    /// The programs; all unless said.
+    /// The programs; all unless programs, examples or tests are named.
     pub bins: Vec<String>,
+    /// The examples; none unless named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
+    /// The test programs, which are built and not run; none unless named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tests: Vec<String>,
     /// More features.
     pub features: Vec<String>,
     /// Whether the default features are on.
@@ -241,6 +247,8 @@ impl Default for CargoSpec {
             profile: "release".parse().expect("a name"),
             package: None,
             bins: Vec::new(),
+            examples: Vec::new(),
+            tests: Vec::new(),
             features: Vec::new(),
             default_features: true,
             units: Units::Off,

@@ -253,3 +253,20 @@ fn an_option_at_the_end_that_lacks_its_value_is_refused() {
             .contains("--out-dir")
     );
 }
+
+#[test]
+fn a_program_that_is_called_like_a_build_script_is_none() {
+    let kind =
+        |dir: &str| read(&["--crate-name", "build_script_a", "--crate-type", "bin", "--out-dir", dir]).kind();
+    assert_eq!(kind("/build/target/release/build/a-0123456789abcdef"), UnitKind::CompileScript);
+    assert_eq!(kind("/build/target/release/build/deps-0123456789abcdef"), UnitKind::CompileScript);
+    assert_eq!(kind("/build/target/release/deps"), UnitKind::Compile);
+    assert_eq!(kind("/build/target/release/examples"), UnitKind::Compile);
+}
+
+#[test]
+fn a_value_that_looks_like_an_option_is_none() {
+    let call =
+        read(&["--crate-name", "a", "-l", "-L/x", "--cfg", "--out-dir=/y", "--check-cfg", "--extern=b=/z"]);
+    assert_eq!(call, Call { crate_name: Some("a".into()), ..Call::default() });
+}
