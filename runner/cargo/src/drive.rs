@@ -11,6 +11,7 @@ use crate::{
     proxy,
     session::Session,
     source::Sources,
+    way::Once,
 };
 
 /// What came of a build that was cut into units.
@@ -49,7 +50,7 @@ pub fn drive(
         events: watch.events,
         cancel: Cancel::new(),
     };
-    let session = Session::new(bench, format!("{}/{}", round.setting.place(Root::Home), proxy::NAME));
+    let session = Session::new(bench, format!("{}/{}", round.setting.place(Root::Home), proxy::NAME), &Once);
     let inputs = StartInputs { store, tree: start.digest(), dir: store.lay_start(&start)? };
     let driver = Round { plan, setting: round.setting.clone() };
     let outcome = workshop.serve(&driver, &inputs, out, watch, &session)?;

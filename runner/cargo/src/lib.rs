@@ -26,6 +26,7 @@ mod session;
 mod shape;
 mod source;
 mod unit;
+mod way;
 mod wire;
 
 pub use call::Call;

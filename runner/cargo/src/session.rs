@@ -9,6 +9,7 @@ use crate::{
     deliver::{Client, is_program},
     execute::{Bench, Ran},
     unit::Unit,
+    way::{Given, Way},
     wire::{self, Request},
 };
 
@@ -17,6 +18,7 @@ pub(crate) struct Session<'a> {
     pub(crate) bench: Bench<'a>,
     /// The path that the proxy has when it stands for the compiler.
     pub(crate) proxy: String,
+    way: &'a dyn Way,
     graph: Mutex<Graph>,
     tally: Mutex<Tally>,
 }
@@ -53,8 +55,8 @@ impl Door for Session<'_> {
 }
 
 impl<'a> Session<'a> {
-    pub(crate) fn new(bench: Bench<'a>, proxy: String) -> Self {
-        Self { bench, proxy, graph: Mutex::default(), tally: Mutex::default() }
+    pub(crate) fn new(bench: Bench<'a>, proxy: String, way: &'a dyn Way) -> Self {
+        Self { bench, proxy, way, graph: Mutex::default(), tally: Mutex::default() }
     }
 
     pub(crate) fn finish(self) -> Tally {
@@ -72,19 +74,16 @@ impl<'a> Session<'a> {
     fn serve(&self, request: Request, client: &mut Client<'_>) -> Result<(), DriveError> {
         let unit = Unit::read(request, &self.proxy, self.bench.places, &self.graph())?;
         let work = self.bench.work(&unit)?;
-        let key = work.key;
-        if let Some(record) = self.bench.store.unit(&key)? {
-            self.tally().count(&unit, None);
-            return self.deliver(unit, &record, client);
-        }
-        let ran = self.bench.run(&unit, work)?;
-        match &ran.record {
-            Some(record) => {
-                self.bench.store.put_unit(&key, record)?;
-                self.tally().count(&unit, Some(record));
-                self.deliver(unit, record, client)
+        match self.way.obtain(&self.bench, &unit, work)? {
+            Given::Known(record) => {
+                self.tally().count(&unit, None);
+                self.deliver(unit, &record, client)
             }
-            None => {
+            Given::Made(record) => {
+                self.tally().count(&unit, Some(&record));
+                self.deliver(unit, &record, client)
+            }
+            Given::Failed(ran) => {
                 self.fail(&unit, &ran, client);
                 Ok(())
             }
