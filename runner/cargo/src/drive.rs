@@ -1,18 +1,46 @@
 //! Runs cargo in the driver's room.
 
+use std::{collections::BTreeMap, sync::Mutex};
+
 use eadem_model::{
-    Cancel, Entry, Outcome, OutputSink, Plan, Root, Round, Rung, Text, Tree, UnitsRecord, Watch, Workshop,
+    Cancel, Entry, Outcome, OutputSink, Plan, Root, Round, Rung, Setting, Text, Tree, UnitsRecord, Watch,
+    Workshop,
 };
 use eadem_store::{Store, StoreError};
 
 use crate::{
-    DriveError, Places,
+    DriveError, Ledger, Places,
     execute::{Bench, StartInputs, add},
     proxy,
+    second::{Alone, Following},
     session::Session,
     source::Sources,
-    way::Once,
+    way::{Once, Reuse, Way},
 };
+
+/// Which of a verification's passes over the units a drive is; a build is a first one that nobody notes.
+#[derive(Debug, Clone, Copy)]
+pub enum Pass<'a> {
+    /// Builds, from the store or anew.
+    Build,
+    /// Builds, and notes what each unit gave.
+    First(Reuse, &'a Ledger),
+    /// Checks each unit in the round's setting, with what the first pass gave as its inputs.
+    Alone(&'a Ledger),
+    /// Builds with what differed then, in the same setting.
+    Following(&'a Ledger),
+}
+
+impl<'a> Pass<'a> {
+    fn way(self) -> Box<dyn Way + 'a> {
+        match self {
+            Self::Build => Box::new(Once::quietly(Reuse::Stored)),
+            Self::First(reuse, ledger) => Box::new(Once::noted(reuse, ledger)),
+            Self::Alone(ledger) => Box::new(Alone(ledger)),
+            Self::Following(ledger) => Box::new(Following(ledger)),
+        }
+    }
+}
 
 /// What came of a build that was cut into units.
 #[derive(Debug)]
@@ -33,12 +61,13 @@ pub struct Driven {
 /// What broke, the sources apart.
 pub fn drive(
     (store, workshop): (&Store, &dyn Workshop),
-    (round, rung): (&Round, Rung),
+    (round, rung, pass): (&Round, Rung, Pass<'_>),
     out: &mut dyn OutputSink,
     watch: &Watch<'_>,
 ) -> Result<Driven, DriveError> {
     let (plan, start) = driver(&round.plan, store)?;
-    let places = Places::of(&round.setting);
+    let setting = drivers(&round.setting);
+    let places = Places::of(&setting);
     let bench = Bench {
         store,
         workshop,
@@ -49,16 +78,34 @@ pub fn drive(
         rung,
         events: watch.events,
         cancel: Cancel::new(),
+        shown: Mutex::default(),
     };
-    let session = Session::new(bench, format!("{}/{}", round.setting.place(Root::Home), proxy::NAME), &Once);
+    let way = pass.way();
+    let proxy = format!("{}/{}", setting.place(Root::Home), proxy::NAME);
+    let session = Session::new(bench, proxy, &*way);
     let inputs = StartInputs { store, tree: start.digest(), dir: store.lay_start(&start)? };
-    let driver = Round { plan, setting: round.setting.clone() };
+    let driver = Round { plan, setting };
     let outcome = workshop.serve(&driver, &inputs, out, watch, &session)?;
     let tally = session.finish();
     tally.broken.map_or(Ok(()), Err)?;
-    let units =
-        UnitsRecord { rung, total: tally.total, hits: tally.hits, cpu_ms: tally.cpu_ms, fell: Vec::new() };
+    let units = UnitsRecord {
+        rung,
+        total: tally.total,
+        hits: tally.hits,
+        cpu_ms: tally.cpu_ms,
+        fell: Vec::new(),
+        check: None,
+    };
     Ok(Driven { outcome, units, trouble: tally.trouble })
+}
+
+/// The surroundings of the driver's room.
+///
+/// Cargo plans at the same places in every round, so that it calls units by the same names; it runs nothing of the
+/// sources there. Rooms of units have their roots where the round wants them, and noise of their own.
+fn drivers(setting: &Setting) -> Setting {
+    let setting = setting.clone().with_roots_of(&Setting::baseline());
+    Setting { noise: BTreeMap::new(), ..setting }
 }
 
 /// The build's own plan, with the proxy for the compiler.

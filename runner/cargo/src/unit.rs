@@ -12,6 +12,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Unit {
     pub(crate) kind: UnitKind,
+    /// What the compiler was called for, if it was.
+    pub(crate) call: Call,
     /// The package and its version.
     pub(crate) package: String,
     pub(crate) argv: Vec<String>,
@@ -46,6 +48,7 @@ impl Unit {
         let built = Built::of(source, own_out.clone());
         let rest = Self {
             kind: UnitKind::RunScript,
+            call: Call::default(),
             package,
             argv: Vec::new(),
             env,
@@ -68,7 +71,11 @@ impl Unit {
             return Err(Shape::new("cargo calls no compiler"));
         }
         let call = Call::read(&argv[1..])?;
-        self.kind = call.kind();
+        self.kind = match call.kind() {
+            // A program may be named like a build script; cargo tells programs what they are called.
+            UnitKind::CompileScript if self.env.contains_key("CARGO_BIN_NAME") => UnitKind::Compile,
+            kind => kind,
+        };
         self.argv = argv;
         if self.kind == UnitKind::Query {
             // Cargo asks from anywhere; the answer does not depend on it.
@@ -79,6 +86,7 @@ impl Unit {
         self.out_dir = Some(absolute(&self.cwd, out_dir));
         self.built.proc_macro = call.is_proc_macro();
         self.needs = graph.needs(&call, &mut self.built)?;
+        self.call = call;
         Ok(self)
     }
 
@@ -123,4 +131,29 @@ fn package(env: &BTreeMap<String, String>) -> String {
 
 fn absolute(cwd: &str, path: &str) -> String {
     if path.starts_with('/') { path.to_owned() } else { format!("{cwd}/{path}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use eadem_model::Setting;
+
+    use super::*;
+
+    fn kind(variables: &[(&str, &str)]) -> UnitKind {
+        let argv = "/proxy rustc --crate-name build_script_clock --crate-type bin --out-dir /build/target/x";
+        let bytes = |text: &str| text.as_bytes().to_owned();
+        let request = Request {
+            argv: argv.split(' ').map(bytes).collect(),
+            env: variables.iter().map(|(name, value)| (bytes(name), bytes(value))).collect(),
+            cwd: bytes("/build/src"),
+        };
+        let places = Places::of(&Setting::baseline());
+        Unit::read(request, "/proxy", &places, &Graph::default()).expect("understood").kind
+    }
+
+    #[test]
+    fn a_program_that_is_named_like_a_build_script_is_none() {
+        assert_eq!(kind(&[]), UnitKind::CompileScript);
+        assert_eq!(kind(&[("CARGO_BIN_NAME", "build-script-clock")]), UnitKind::Compile);
+    }
 }

@@ -1,9 +1,9 @@
 //! How a session comes by what its units give.
 
-use eadem_model::UnitRecord;
+use eadem_model::{Digest, UnitRecord};
 
 use crate::{
-    DriveError,
+    DriveError, Ledger,
     execute::{Bench, Ran, Work},
     unit::Unit,
 };
@@ -27,18 +27,57 @@ pub(crate) enum Given {
     Failed(Ran),
 }
 
-/// Takes from the store what is there, and keeps there what had to be run.
-pub(crate) struct Once;
+/// Whether what the store has of units may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reuse {
+    /// What is there answers.
+    Stored,
+    /// Every unit runs, and its record is replaced.
+    Nothing,
+}
 
-impl Way for Once {
+/// Takes from the store what is there, and keeps there what had to be run.
+pub(crate) struct Once<'a> {
+    reuse: Reuse,
+    ledger: Option<&'a Ledger>,
+}
+
+impl<'a> Once<'a> {
+    /// Nobody is to know what came of it.
+    pub(crate) fn quietly(reuse: Reuse) -> Self {
+        Self { reuse, ledger: None }
+    }
+
+    /// Notes what came of it.
+    pub(crate) fn noted(reuse: Reuse, ledger: &'a Ledger) -> Self {
+        Self { reuse, ledger: Some(ledger) }
+    }
+
+    fn find(&self, bench: &Bench<'_>, key: &Digest) -> Result<Option<UnitRecord>, DriveError> {
+        match self.reuse {
+            Reuse::Stored => Ok(bench.store.unit(key)?),
+            Reuse::Nothing => Ok(None),
+        }
+    }
+
+    fn note(&self, key: Digest, unit: &Unit, record: &UnitRecord) {
+        if let Some(ledger) = self.ledger {
+            ledger.note_first(key, unit, record);
+        }
+    }
+}
+
+impl Way for Once<'_> {
     fn obtain(&self, bench: &Bench<'_>, unit: &Unit, work: Work) -> Result<Given, DriveError> {
         let key = work.key;
-        if let Some(record) = bench.store.unit(&key)? {
+        if let Some(record) = self.find(bench, &key)? {
+            self.note(key, unit, &record);
             return Ok(Given::Known(record));
         }
         let ran = bench.run(unit, work)?;
         let Some(record) = ran.record else { return Ok(Given::Failed(ran)) };
         bench.store.put_unit(&key, &record)?;
+        self.note(key, unit, &record);
         Ok(Given::Made(record))
     }
 }

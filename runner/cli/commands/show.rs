@@ -2,13 +2,20 @@
 
 use eadem_image::rfc3339;
 use eadem_model::{
-    Applied, Digest, DirectoryOrder, Entry, Isolation, Plan, Processors, Record, RoundRecord, Setting, Tree,
+    Applied, Digest, DirectoryOrder, Entry, Isolation, Plan, Processors, Record, RoundRecord, Rung, Setting,
+    Tree, UnitsRecord,
 };
 use eadem_store::Store;
 use serde_json::json;
 
 use crate::{
-    Done, args::Show, commands::ls::worded, console::Console, exit::Exit, history, paint, report::Report,
+    Done,
+    args::Show,
+    commands::{ls::worded, verify::blamed},
+    console::Console,
+    exit::Exit,
+    history, paint,
+    report::Report,
 };
 
 /// Shows records whole.
@@ -75,6 +82,7 @@ fn value(record: &Record, made_of: &MadeOf, store: &Store) -> serde_json::Value 
             "tree": round.tree.as_ref().map(Tree::digest),
             "outputs": outputs.collect::<Vec<_>>(),
             "log": store.log_path(&round.log),
+            "units": round.units,
         })
     };
     json!({
@@ -136,7 +144,22 @@ fn about(round: &RoundRecord, store: &Store) -> Vec<Line> {
     lines.extend(skipped.map(|text| ("skipped", text)));
     lines.extend(outcome.lacks.iter().map(|lack| ("lacks", lack.clone())));
     lines.extend(round.tree.iter().flat_map(|tree| outputs(tree, store)));
+    lines.extend(round.units.iter().flat_map(units));
     lines.push(("log", store.log_path(&round.log).display().to_string()));
+    lines
+}
+
+fn units(units: &UnitsRecord) -> Vec<Line> {
+    let UnitsRecord { rung, total, hits, fell, check, .. } = units;
+    let mut lines = vec![("built", rung.to_string())];
+    if *rung != Rung::OneRoom {
+        lines.push(("units", format!("{total}, {hits} of them known before")));
+    }
+    lines.extend(fell.iter().map(|why| ("not", why.clone())));
+    if let Some(check) = check {
+        lines.push(("checked", format!("{} by proofs, {} by a second run", check.proofs, check.ran)));
+        lines.extend(blamed(check).into_iter().map(|line| ("units", line)));
+    }
     lines
 }
 

@@ -13,6 +13,7 @@ mod log;
 mod plan;
 mod prepare;
 mod round;
+mod rounds;
 mod shell;
 mod units;
 mod verify;

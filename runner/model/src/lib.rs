@@ -44,7 +44,7 @@ pub use record::{Kept, Record, RoundRecord, RunId, RunIdError};
 pub use round::{Room, RoomInput, RoomOutput, Round};
 pub use setting::{DirectoryOrder, Processors, Roots, Setting, User};
 pub use tree::{Difference, Entry, Tree};
-pub use unit::{Rung, UnitKind, UnitRecord, Units, UnitsRecord};
+pub use unit::{Blame, Duty, Rung, UnitKind, UnitProof, UnitRecord, Units, UnitsCheck, UnitsRecord};
 pub use verdict::Verdict;
 pub use workshop::{DOOR, Door, Wire, Workshop};
 

@@ -25,7 +25,9 @@ impl Store {
         };
         let record: UnitRecord = serde_json::from_slice(&bytes)
             .map_err(|error| StoreError::Damaged { path, why: error.to_string() })?;
+        let templates = record.checked.iter().flat_map(|proof| proof.templates.values());
         let is_whole = self.has_tree(&record.tree)?
+            && templates.into_iter().all(|blob| self.has_blob(blob))
             && [&record.stdout, &record.stderr].iter().all(|blob| self.has_blob(blob));
         Ok(is_whole.then_some(record))
     }
@@ -50,7 +52,8 @@ mod tests {
         let (tree, nothing) = (writer.finish().expect("finished"), store.put_blob(b"").expect("stored"));
         let (kind, package, usage) = (UnitKind::Compile, "a 1.0.0".to_owned(), Usage::default());
         let (stdout, stderr) = (nothing, nothing);
-        let record = UnitRecord { eadem_unit: Version1, kind, package, tree, stdout, stderr, usage };
+        let record =
+            UnitRecord { eadem_unit: Version1, kind, package, tree, stdout, stderr, usage, checked: None };
         let key = Digest::of(b"key");
         assert_eq!(store.unit(&key).expect("readable"), None);
         store.put_unit(&key, &record).expect("kept");
