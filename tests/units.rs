@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use eadem_model::{Record, Rung, UnitsRecord};
+use eadem_model::{Blame, Duty, Record, Rung, UnitsCheck, UnitsRecord, Verdict};
 use eadem_store::Store;
 
 use crate::support::{lane::Lane, run::Run, world::World};
@@ -73,7 +73,7 @@ fn what_is_unchanged_comes_from_the_store_and_an_edit_of_a_program_shows_in_it()
 }
 
 /// The events of a build in units, and what the bar would have said last while something ran.
-fn told(lane: &Lane, world: &World, recipe: &str) -> (u64, Vec<String>, String) {
+fn progress(lane: &Lane, world: &World, recipe: &str) -> (u64, Vec<String>, String) {
     let run = lane.run(&mut world.command(["build", recipe, "--format", "json"])).exit(0);
     let stdout = run.stdout();
     let events: Vec<serde_json::Value> =
@@ -95,7 +95,7 @@ fn a_build_tells_how_many_units_there_are_which_run_and_how_long_the_rest_may_ta
     let lane = Lane::root();
     let world = with_recipe(world(lane, "units"), "units", "telling", "per-package", "telling");
     drop(lane.run(&mut world.command(["lock", "telling"])).exit(0));
-    let (total, steps, at) = told(lane, &world, "telling");
+    let (total, steps, at) = progress(lane, &world, "telling");
     let count = |steps: &[String], wanted: &str| steps.iter().filter(|step| *step == wanted).count() as u64;
     assert_eq!((total, count(&steps, "ran")), (count(&steps, "began"), total), "{steps:?}");
     assert!(at.starts_with("app 0.3.0") && !at.contains("left"), "{at}");
@@ -104,12 +104,12 @@ fn a_build_tells_how_many_units_there_are_which_run_and_how_long_the_rest_may_ta
         world.read("recipes/telling.yaml").replace("UNITS_TEST: telling", "UNITS_TEST: telling-more");
     let world = world.with("recipes/telling.yaml", recipe);
     drop(lane.run(&mut world.command(["lock", "telling"])).exit(0));
-    let (again, steps, at) = told(lane, &world, "telling");
+    let (again, steps, at) = progress(lane, &world, "telling");
     assert_eq!((again, count(&steps, "ran"), count(&steps, "taken")), (total, total, 0), "{steps:?}");
     assert!(at.contains("; about ") && at.ends_with(" s left"), "{at}");
 
     forget(&world, "telling");
-    let (again, steps, _) = told(lane, &world, "telling");
+    let (again, steps, _) = progress(lane, &world, "telling");
     assert_eq!((again, count(&steps, "taken"), count(&steps, "began")), (total, total, 0), "{steps:?}");
 }
 
@@ -135,4 +135,97 @@ fn an_engine_without_a_workshop_builds_in_one_room_and_says_so() {
     drop(build_oci(&world, "falling").exit(0).stderr_has("so it is built in one room"));
     let units = records(&world, "falling")[0].rounds[0].units.clone().expect("the fall is recorded");
     assert_eq!((units.rung, units.fell.len()), (Rung::OneRoom, 2));
+}
+
+/// Locks a recipe and verifies it, whatever was verified before; gives what it printed and its record.
+fn verify(lane: &Lane, world: &World, recipe: &str, words: &[&str]) -> (Run, Record) {
+    static RECORDS: Mutex<()> = Mutex::new(());
+    drop(lane.run(&mut world.command(["lock", recipe])).exit(0));
+    let _alone = RECORDS.lock().unwrap_or_else(PoisonError::into_inner);
+    forget(world, recipe);
+    let run = lane.run(&mut world.command([&["verify", recipe], words].concat()));
+    let record = records(world, recipe).into_iter().next().unwrap_or_else(|| panic!("no record\n{run}"));
+    (run, record)
+}
+
+/// How the second round was cut, and what came of each unit.
+fn checked(record: &Record) -> (UnitsRecord, UnitsCheck) {
+    let units = record.rounds[1].units.clone().expect("the second round has units");
+    let check = units.check.clone().expect("units were checked");
+    (units, check)
+}
+
+fn told(blames: &[Blame]) -> Vec<(Duty, &str)> {
+    let mut told: Vec<_> = blames.iter().map(|blame| (blame.duty, blame.package.as_str())).collect();
+    told.sort();
+    told
+}
+
+#[test]
+fn of_twelve_units_with_three_faults_exactly_these_three_are_blamed() {
+    let lane = Lane::root();
+    let world = with_recipe(world(lane, "units-faults"), "units-faults", "faults", "per-package", "faults");
+    let (run, record) = verify(lane, &world, "faults", &[]);
+    let run = run.exit(1);
+    let (units, check) = checked(&record);
+    assert_eq!((record.verdict, units.total), (Some(Verdict::Differs), 12), "{run}");
+    let guilty =
+        [(Duty::Compile, "table 0.1.0"), (Duty::RunScript, "clock 0.1.0"), (Duty::RunScript, "stamp 0.1.0")];
+    assert_eq!(told(&check.guilty), guilty, "{run}");
+    let followers =
+        [(Duty::Compile, "app 0.1.0"), (Duty::Compile, "clock 0.1.0"), (Duty::Compile, "stamp 0.1.0")];
+    assert_eq!(told(&check.followers), followers, "{run}");
+    assert_eq!((check.ran, check.proofs), (12, 0), "{run}");
+    let run = run.stdout_has("  blamed: the build script of stamp 0.1.0: `gen.rs` differs\n");
+    let run = run.stdout_has("  blamed: the compilation of table 0.1.0, which runs macros of shuffle: ");
+    drop(run.stdout_has("  follows: the compilation of app 0.1.0\n"));
+    drop(world.eadem(["show", "faults"]).exit(0).stdout_has("blamed: the build script of clock 0.1.0"));
+
+    // What was found equal is proved; what differs is tried again.
+    let (run, record) = verify(lane, &world, "faults", &[]);
+    let (_, check) = checked(&record);
+    assert_eq!((told(&check.guilty), check.proofs, check.ran), (guilty.to_vec(), 9, 3), "{run}");
+}
+
+#[test]
+fn a_path_that_a_build_script_tells_differs_only_if_it_reaches_the_program() {
+    let lane = Lane::root();
+    let world = with_recipe(world(lane, "units-path"), "units-path", "quiet", "per-package", "quiet");
+    let world = with_recipe(world, "units-path", "telling", "per-package", "telling");
+    let recipe = world.read("recipes/telling.yaml").replace("env: {", "env: {TELL_PATH: yes, ");
+    let world = world.with("recipes/telling.yaml", recipe);
+    let (run, record) = verify(lane, &world, "quiet", &[]);
+    drop(run.exit(0));
+    let (_, check) = checked(&record);
+    assert_eq!((check.guilty, check.followers, check.ran), (vec![], vec![], 4));
+
+    let (run, record) = verify(lane, &world, "telling", &[]);
+    let run = run.exit(1);
+    assert_eq!(told(&checked(&record).1.guilty), [(Duty::Compile, "app 0.1.0")], "{run}");
+    forget(&world, "quiet");
+    forget(&world, "telling");
+}
+
+#[test]
+fn a_verification_after_an_edit_runs_only_what_changed_and_a_fresh_one_runs_all() {
+    let lane = Lane::root();
+    let world = with_recipe(world(lane, "units-path"), "units-path", "edited", "per-package", "edited");
+    let hits = |record: &Record| record.rounds[0].units.as_ref().expect("the first round has units").hits;
+    let (run, record) = verify(lane, &world, "edited", &[]);
+    drop(run.exit(0));
+    assert_eq!((checked(&record).0.total, checked(&record).1.ran), (4, 4));
+    let (run, record) = verify(lane, &world, "edited", &[]);
+    drop(run.exit(0).stderr_has("4 of 4 units are proved by earlier runs, 0 ran twice"));
+    assert_eq!((hits(&record), checked(&record).1.proofs), (4, 4));
+
+    let main = world.read("crate/src/main.rs").replace("told ", "told again ");
+    let world = world.with("crate/src/main.rs", main);
+    let (run, record) = verify(lane, &world, "edited", &[]);
+    drop(run.exit(0));
+    assert_eq!((hits(&record), checked(&record).1.proofs, checked(&record).1.ran), (1, 1, 3));
+
+    let (run, record) = verify(lane, &world, "edited", &["--fresh"]);
+    drop(run.exit(0));
+    assert_eq!((hits(&record), checked(&record).1.proofs, checked(&record).1.ran), (0, 0, 4));
+    forget(&world, "edited");
 }

@@ -165,13 +165,13 @@ fn is_program(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Built, Needs};
+    use crate::{Built, Call, Needs};
 
     fn unit(kind: UnitKind, built: Built) -> Unit {
         Unit {
             kind,
             package: "a 1.0.0".to_owned(),
-            crate_name: None,
+            call: Call::default(),
             argv: Vec::new(),
             env: [].into(),
             cwd: "/build/src".to_owned(),

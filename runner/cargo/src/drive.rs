@@ -1,19 +1,47 @@
 //! Runs cargo in the driver's room.
 
+use std::{collections::BTreeMap, sync::Mutex};
+
 use eadem_model::{
-    Cancel, Door, Entry, Event, Outcome, OutputSink, Plan, Root, Round, Rung, Text, Tree, UnitNews,
+    Cancel, Door, Entry, Event, Outcome, OutputSink, Plan, Root, Round, Rung, Setting, Text, Tree, UnitNews,
     UnitsRecord, Watch, Workshop,
 };
 use eadem_store::{Store, StoreError};
 
 use crate::{
-    DriveError, Places, Planned,
+    DriveError, Ledger, Places, Planned,
     execute::{Bench, StartInputs, add},
     proxy,
+    second::{Alone, Following},
     session::{Session, Tally},
     source::Sources,
     walk::Walk,
+    way::{Once, Reuse, Way},
 };
+
+/// Which of a verification's passes over the units a drive is; a build is a first one that nobody notes.
+#[derive(Debug, Clone, Copy)]
+pub enum Pass<'a> {
+    /// Builds, from the store or anew.
+    Build,
+    /// Builds, and notes what each unit gave.
+    First(Reuse, &'a Ledger),
+    /// Checks each unit in the round's setting, with what the first pass gave as its inputs.
+    Alone(&'a Ledger),
+    /// Builds with what differed then, in the same setting.
+    Following(&'a Ledger),
+}
+
+impl<'a> Pass<'a> {
+    fn way(self) -> Box<dyn Way + 'a> {
+        match self {
+            Self::Build => Box::new(Once::quietly(Reuse::Stored)),
+            Self::First(reuse, ledger) => Box::new(Once::noted(reuse, ledger)),
+            Self::Alone(ledger) => Box::new(Alone(ledger)),
+            Self::Following(ledger) => Box::new(Following(ledger)),
+        }
+    }
+}
 
 /// What came of a build that was cut into units.
 #[derive(Debug)]
@@ -38,13 +66,13 @@ pub struct Driven {
 /// What broke, the sources apart.
 pub fn drive(
     (store, workshop): (&Store, &dyn Workshop),
-    (round, rung): (&Round, Rung),
+    (round, rung, pass): (&Round, Rung, Pass<'_>),
     out: &mut dyn OutputSink,
     watch: &Watch<'_>,
     news: &(dyn Fn(UnitNews) + Sync),
 ) -> Result<Driven, DriveError> {
     for _ in 0..RESTARTS {
-        let lost = match drive_once((store, workshop), (round, rung), out, watch, news) {
+        let lost = match drive_once((store, workshop), (round, rung, pass), out, watch, news) {
             Err(DriveError::Store(error @ (StoreError::Missing(_) | StoreError::Damaged { .. }))) => error,
             driven => return driven,
         };
@@ -54,7 +82,7 @@ pub fn drive(
         };
         (watch.events)(Event::Warning { message });
     }
-    drive_once((store, workshop), (round, rung), out, watch, news)
+    drive_once((store, workshop), (round, rung, pass), out, watch, news)
 }
 
 /// Whoever loses more than this does so all the time.
@@ -62,18 +90,20 @@ const RESTARTS: u32 = 3;
 
 fn drive_once(
     (store, workshop): (&Store, &dyn Workshop),
-    (round, rung): (&Round, Rung),
+    (round, rung, pass): (&Round, Rung, Pass<'_>),
     out: &mut dyn OutputSink,
     watch: &Watch<'_>,
     news: &(dyn Fn(UnitNews) + Sync),
 ) -> Result<Driven, DriveError> {
-    let places = Places::of(&round.setting);
-    let bench = bench((store, workshop), (round, rung), &places, watch);
-    let session = Session::new(bench, proxy::path(&round.setting), news);
-    let outcome = serve((store, workshop), round, out, watch, &session)?;
+    let driver = of_driver(round);
+    let places = Places::of(&driver.setting);
+    let bench = bench((store, workshop), (round, rung), &places, watch, news);
+    let way = pass.way();
+    let session = Session::new(bench, proxy::path(&driver.setting), &*way);
+    let outcome = serve((store, workshop), driver, out, watch, &session)?;
     let Tally { total, hits, cpu_ms, keys, trouble } = session.finish();
     let trouble = trouble.unless_broken()?;
-    let units = UnitsRecord { rung, total, hits, cpu_ms, fell: Vec::new(), keys };
+    let units = UnitsRecord { rung, total, hits, cpu_ms, fell: Vec::new(), keys, check: None };
     Ok(Driven { outcome, units, trouble })
 }
 
@@ -97,13 +127,13 @@ pub fn walk(
     (round, rung): (&Round, Rung),
     watch: &Watch<'_>,
 ) -> Result<Seen, DriveError> {
-    let places = Places::of(&round.setting);
-    let walk =
-        Walk::new(bench((store, workshop), (round, rung), &places, watch), proxy::path(&round.setting));
+    let mut driver = of_driver(round);
     // What would be left are names.
-    let mut round = round.clone();
-    round.plan.outputs.clear();
-    let outcome = serve((store, workshop), &round, &mut store.tree_writer(), watch, &walk)?;
+    driver.plan.outputs.clear();
+    let places = Places::of(&driver.setting);
+    let bench = bench((store, workshop), (round, rung), &places, watch, &|_| ());
+    let walk = Walk::new(bench, proxy::path(&driver.setting));
+    let outcome = serve((store, workshop), driver, &mut store.tree_writer(), watch, &walk)?;
     let walked = walk.finish();
     Ok(Seen { outcome, planned: walked.planned, trouble: walked.trouble.unless_broken()? })
 }
@@ -113,6 +143,7 @@ fn bench<'a>(
     (round, rung): (&'a Round, Rung),
     places: &'a Places,
     watch: &'a Watch<'_>,
+    news: &'a (dyn Fn(UnitNews) + Sync),
 ) -> Bench<'a> {
     Bench {
         store,
@@ -124,21 +155,31 @@ fn bench<'a>(
         rung,
         events: watch.events,
         cancel: Cancel::new(),
+        shown: Mutex::default(),
+        news,
     }
 }
 
-/// Runs cargo in the driver's room, with somebody behind the door.
+/// Runs cargo in the driver's room of a round, with somebody behind the door.
 fn serve(
     (store, workshop): (&Store, &dyn Workshop),
-    round: &Round,
+    round: Round,
     out: &mut dyn OutputSink,
     watch: &Watch<'_>,
     door: &dyn Door,
 ) -> Result<Outcome, DriveError> {
     let (plan, start) = driver(&round.plan, store)?;
     let inputs = StartInputs { store, tree: start.digest(), dir: store.lay_start(&start)? };
-    let driver = Round { plan, setting: round.setting.clone() };
-    Ok(workshop.serve(&driver, &inputs, out, watch, door)?)
+    Ok(workshop.serve(&Round { plan, ..round }, &inputs, out, watch, door)?)
+}
+
+/// The round of the driver's room.
+///
+/// Cargo plans at the same places in every round, so that it calls units by the same names; it runs nothing of the
+/// sources there. Rooms of units have their roots where the round wants them, and noise of their own.
+fn of_driver(round: &Round) -> Round {
+    let setting = round.setting.clone().with_roots_of(&Setting::baseline());
+    Round { plan: round.plan.clone(), setting: Setting { noise: BTreeMap::new(), ..setting } }
 }
 
 /// The build's own plan, with the proxy for the compiler.

@@ -8,8 +8,8 @@ use std::{
 };
 
 use eadem_model::{
-    Cancel, Digest, Ending, Entry, Event, Input, Inputs, Output, Plan, Root, Round, Rung, Setting, Text,
-    Tree, TreePath, UnitKind, UnitRecord, Watch, Workshop, document::Version1,
+    Cancel, Digest, Ending, Entry, Event, Input, Inputs, Isolation, Output, Plan, Root, Round, Rung, Setting,
+    Text, Tree, TreePath, UnitKind, UnitNews, UnitRecord, UnitStep, Watch, Workshop, document::Version1,
 };
 use eadem_store::{StartDir, Store};
 
@@ -24,12 +24,19 @@ pub(crate) struct Bench<'a> {
     pub(crate) workshop: &'a dyn Workshop,
     /// The plan of the whole build.
     pub(crate) plan: &'a Plan,
+    /// In which surroundings units run.
     pub(crate) setting: &'a Setting,
+    /// Where the driver's room has the roots.
     pub(crate) places: &'a Places,
     pub(crate) sources: Sources<'a>,
     pub(crate) rung: Rung,
     pub(crate) events: &'a (dyn Fn(Event) + Sync),
     pub(crate) cancel: Cancel,
+    /// What build scripts wrote, by its place in the driver's room, where rooms of this setting see other
+    /// bytes than those that are kept.
+    pub(crate) shown: Mutex<BTreeMap<String, Entry>>,
+    /// Takes what happens to units.
+    pub(crate) news: &'a (dyn Fn(UnitNews) + Sync),
 }
 
 /// How a unit's room ended.
@@ -39,6 +46,8 @@ pub(crate) struct Ran {
     pub(crate) stderr: Vec<u8>,
     /// What it gave, if it ended well.
     pub(crate) record: Option<UnitRecord>,
+    /// Whether its room was as the setting wants it, and firmly closed.
+    pub(crate) is_faithful: bool,
 }
 
 /// A unit with everything that decides its bytes.
@@ -49,6 +58,22 @@ pub(crate) struct Work {
 }
 
 impl Bench<'_> {
+    /// Tells what happens to a unit; nobody waits for questions.
+    pub(crate) fn tell(&self, unit: &Unit, step: UnitStep) {
+        if unit.kind != UnitKind::Query {
+            let (package, crate_name) = (unit.package.clone(), unit.call.crate_name.clone());
+            (self.news)(UnitNews { kind: unit.kind, package, crate_name, step });
+        }
+    }
+
+    /// What the store has of a unit; what is damaged of it is removed.
+    pub(crate) fn recorded(&self, key: &Digest) -> Result<Option<UnitRecord>, DriveError> {
+        self.store.unit(key).or_else(|error| {
+            (self.events)(Event::Warning { message: self.store.discard(error)? });
+            Ok(None)
+        })
+    }
+
     /// Makes a unit's plan and its key.
     pub(crate) fn work(&self, unit: &Unit) -> Result<Work, DriveError> {
         let argv: Vec<Text> = unit.argv.iter().map(|word| self.places.text(word)).collect();
@@ -109,15 +134,27 @@ impl Bench<'_> {
             add(&mut start, self.below_target(dir)?, Entry::Directory);
         }
         for (dir, tree) in &unit.needs.trees {
-            let dir = self.below_target(dir)?;
+            let below = self.below_target(dir)?;
             for (path, entry) in &tree.entries {
-                add(&mut start, dir.join(path.as_str())?, entry.clone());
+                add(&mut start, below.join(path.as_str())?, self.as_shown(dir, path, entry));
             }
         }
         for (path, entry) in &unit.needs.files {
             add(&mut start, self.below_target(path)?, entry.clone());
         }
         Ok(start)
+    }
+
+    /// An entry of a build script's outputs as units see it in this setting.
+    fn as_shown(&self, dir: &str, path: &TreePath, entry: &Entry) -> Entry {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.get(&format!("{dir}/{path}")).unwrap_or(entry).clone()
+    }
+
+    /// Lets units see these entries in a build script's output directory, whatever is kept of it.
+    pub(crate) fn show(&self, dir: &str, entries: impl IntoIterator<Item = (TreePath, Entry)>) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.extend(entries.into_iter().map(|(path, entry)| (format!("{dir}/{path}"), entry)));
     }
 
     /// Engines know the target directory by its number.
@@ -130,6 +167,7 @@ impl Bench<'_> {
 
     /// Runs a unit in a new room.
     pub(crate) fn run(&self, unit: &Unit, work: Work) -> Result<Ran, DriveError> {
+        self.tell(unit, UnitStep::Began);
         let Work { plan, start, .. } = work;
         let inputs =
             StartInputs { store: self.store, tree: start.digest(), dir: self.store.lay_start(&start)? };
@@ -146,6 +184,7 @@ impl Bench<'_> {
             self.workshop.run_apart(&round, &inputs, &mut sink, &watch, &|bytes| take(&stdout, bytes))?;
         // What it was shown was further names of blobs: one that was written to meanwhile spoils the result.
         self.store.expect_tree(&start)?;
+        let is_faithful = outcome.skipped.is_empty() && outcome.isolation == Isolation::Strict;
         let ending = settled(outcome.ending);
         let (stdout, stderr) = (owned(stdout), owned(stderr));
         let record = if ending == Ending::Success {
@@ -158,11 +197,12 @@ impl Bench<'_> {
                 stdout: self.store.put_blob(&stdout)?,
                 stderr: self.store.put_blob(&stderr)?,
                 usage: outcome.usage,
+                checked: None,
             })
         } else {
             None
         };
-        Ok(Ran { ending, stdout, stderr, record })
+        Ok(Ran { ending, stdout, stderr, record, is_faithful })
     }
 }
 

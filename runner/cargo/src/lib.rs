@@ -13,6 +13,7 @@
 //! program of a build script.
 
 mod call;
+mod compare;
 mod deliver;
 mod drive;
 pub mod environment;
@@ -20,8 +21,11 @@ mod execute;
 mod fault;
 mod graph;
 mod key;
+mod ledger;
 mod place;
 mod proxy;
+mod respell;
+mod second;
 mod session;
 mod shape;
 mod source;
@@ -29,13 +33,16 @@ mod stub;
 mod trouble;
 mod unit;
 mod walk;
+mod way;
 mod wire;
 
 pub use call::Call;
-pub use drive::{Driven, Seen, drive, walk};
+pub use drive::{Driven, Pass, Seen, drive, walk};
 pub use fault::DriveError;
 pub use graph::{Built, Graph, Needs};
 pub use key::{InputKind, UnitKey};
+pub use ledger::Ledger;
 pub use place::Places;
 pub use shape::Shape;
 pub use walk::{Planned, Standing};
+pub use way::Reuse;

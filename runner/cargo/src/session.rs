@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use eadem_model::{Digest, Door, Ending, Event, UnitKind, UnitNews, UnitRecord, UnitStep, Wire};
+use eadem_model::{Digest, Door, Ending, UnitKind, UnitRecord, UnitStep, Wire};
 
 use crate::{
     DriveError, Graph,
@@ -13,6 +13,7 @@ use crate::{
     execute::{Bench, Ran},
     trouble::Trouble,
     unit::Unit,
+    way::{Given, Way},
     wire::Request,
 };
 
@@ -21,7 +22,7 @@ pub(crate) struct Session<'a> {
     pub(crate) bench: Bench<'a>,
     /// The path that the proxy has when it stands for the compiler.
     pub(crate) proxy: String,
-    news: &'a (dyn Fn(UnitNews) + Sync),
+    way: &'a dyn Way,
     graph: Mutex<Graph>,
     tally: Mutex<Tally>,
 }
@@ -59,8 +60,8 @@ impl Door for Session<'_> {
 }
 
 impl<'a> Session<'a> {
-    pub(crate) fn new(bench: Bench<'a>, proxy: String, news: &'a (dyn Fn(UnitNews) + Sync)) -> Self {
-        Self { bench, proxy, news, graph: Mutex::default(), tally: Mutex::default() }
+    pub(crate) fn new(bench: Bench<'a>, proxy: String, way: &'a dyn Way) -> Self {
+        Self { bench, proxy, way, graph: Mutex::default(), tally: Mutex::default() }
     }
 
     pub(crate) fn finish(self) -> Tally {
@@ -79,64 +80,27 @@ impl<'a> Session<'a> {
         let unit = Unit::read(request, &self.proxy, self.bench.places, &self.graph())?;
         let work = self.bench.work(&unit)?;
         let key = work.key;
-        if let Some(record) = self.recorded(&key)? {
-            return self.hit(&key, unit, &record, client);
-        }
-        let Some(turn) = self.bench.store.unit_turn(&key, &self.bench.cancel)? else {
-            client.end(&Ending::Cancelled);
-            return Ok(());
-        };
-        // Who had the turn before may have left a record.
-        if let Some(record) = self.recorded(&key)? {
-            drop(turn);
-            return self.hit(&key, unit, &record, client);
-        }
-        self.tell(&unit, UnitStep::Began);
-        let ran = self.bench.run(&unit, work)?;
-        match &ran.record {
-            Some(record) => {
-                self.bench.store.put_unit(&key, record)?;
-                drop(turn);
-                self.tally().count(&key, &unit, Some(record));
-                self.tell(&unit, UnitStep::Ran { wall_ms: record.usage.wall_ms });
-                self.deliver(unit, record, client)
+        match self.way.obtain(&self.bench, &unit, work)? {
+            Given::Known(record) => {
+                self.tally().count(&key, &unit, None);
+                self.bench.tell(&unit, UnitStep::Taken { wall_ms: record.usage.wall_ms });
+                self.deliver(unit, &record, client)
             }
-            None => {
-                self.tell(&unit, UnitStep::Failed);
+            Given::Made(record) => {
+                self.tally().count(&key, &unit, Some(&record));
+                self.bench.tell(&unit, UnitStep::Ran { wall_ms: record.usage.wall_ms });
+                self.deliver(unit, &record, client)
+            }
+            Given::Cancelled => {
+                client.end(&Ending::Cancelled);
+                Ok(())
+            }
+            Given::Failed(ran) => {
+                self.bench.tell(&unit, UnitStep::Failed);
                 self.fail(&unit, &ran, client);
                 Ok(())
             }
         }
-    }
-
-    /// Nobody waits for questions.
-    fn tell(&self, unit: &Unit, step: UnitStep) {
-        if unit.kind != UnitKind::Query {
-            let (package, crate_name) = (unit.package.clone(), unit.crate_name.clone());
-            (self.news)(UnitNews { kind: unit.kind, package, crate_name, step });
-        }
-    }
-
-    /// What the store has of a unit; what is damaged of it is removed.
-    fn recorded(&self, key: &Digest) -> Result<Option<UnitRecord>, DriveError> {
-        let store = self.bench.store;
-        store.unit(key).or_else(|error| {
-            (self.bench.events)(Event::Warning { message: store.discard(error)? });
-            Ok(None)
-        })
-    }
-
-    fn hit(
-        &self,
-        key: &Digest,
-        unit: Unit,
-        record: &UnitRecord,
-        client: &mut Client<'_>,
-    ) -> Result<(), DriveError> {
-        self.bench.store.note_use(key);
-        self.tally().count(key, &unit, None);
-        self.tell(&unit, UnitStep::Taken { wall_ms: record.usage.wall_ms });
-        self.deliver(unit, record, client)
     }
 
     fn deliver(&self, unit: Unit, record: &UnitRecord, client: &mut Client<'_>) -> Result<(), DriveError> {

@@ -12,10 +12,10 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Unit {
     pub(crate) kind: UnitKind,
+    /// What the compiler was called for, if it was.
+    pub(crate) call: Call,
     /// The package and its version.
     pub(crate) package: String,
-    /// The crate that it compiles.
-    pub(crate) crate_name: Option<String>,
     pub(crate) argv: Vec<String>,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) cwd: String,
@@ -48,8 +48,8 @@ impl Unit {
         let built = Built::of(source, own_out.clone());
         let rest = Self {
             kind: UnitKind::RunScript,
+            call: Call::default(),
             package,
-            crate_name: None,
             argv: Vec::new(),
             env,
             cwd,
@@ -72,7 +72,6 @@ impl Unit {
         }
         let call = Call::read(&argv[1..])?;
         self.kind = call.kind();
-        self.crate_name.clone_from(&call.crate_name);
         self.argv = argv;
         if self.kind == UnitKind::Query {
             // Cargo asks from anywhere; the answer does not depend on it.
@@ -85,6 +84,7 @@ impl Unit {
         self.needs = graph.needs(&call, &mut self.built)?;
         // A build script may have said that a library lies among its package's sources.
         self.needs.sources.extend(call.search.iter().filter_map(|dir| package_root(places, dir).ok()));
+        self.call = call;
         Ok(self)
     }
 

@@ -174,6 +174,7 @@ impl<'a> Walk<'a> {
             stdout: nothing,
             stderr: nothing,
             usage: Usage::default(),
+            checked: None,
         };
         self.deliver(unit, &record, client)
     }
@@ -186,7 +187,7 @@ fn names(unit: &Unit) -> Result<Vec<String>, DriveError> {
 impl Walked {
     fn count(&mut self, unit: &Unit, standing: Standing) {
         let package = unit.package.clone();
-        let crate_name = unit.crate_name.clone();
+        let crate_name = unit.call.crate_name.clone();
         self.planned.push(Planned { package, kind: unit.kind, crate_name, standing });
     }
 

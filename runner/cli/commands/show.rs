@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{
     Done,
     args::Show,
-    commands::{ls::worded, unit},
+    commands::{ls::worded, unit, verify::blamed},
     console::Console,
     exit::Exit,
     history, paint,
@@ -173,6 +173,10 @@ fn cut(units: &UnitsRecord, store: &Store) -> Vec<Line> {
             Some(record) => lines.push(("unit", unit::listed(key, &record))),
             None => lines.push(("unit", format!("{}  is not in the store any more", key.short()))),
         }
+    }
+    if let Some(check) = &units.check {
+        lines.push(("checked", format!("{} by proofs, {} by a second run", check.proofs, check.ran)));
+        lines.extend(blamed(check).into_iter().map(|line| ("units", line)));
     }
     lines
 }

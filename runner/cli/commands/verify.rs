@@ -1,7 +1,7 @@
 //! `eadem verify`
 
 use eadem_flow::{OutputDifference, Verification};
-use eadem_model::{Entry, Name, Verdict};
+use eadem_model::{Blame, Entry, Name, UnitsCheck, UnitsRecord, Verdict};
 use serde_json::json;
 
 use crate::{Done, args::Verify, commands::Desk, exit::Exit, project::RecipeFile};
@@ -79,6 +79,10 @@ fn print(desk: &Desk<'_>, name: &Name, verification: &Verification) {
     if let Some(run) = &verification.proof {
         console.talk(&format!("run {run} has proved this; --fresh builds again"));
     }
+    let units = verification.rounds.last().and_then(|round| round.units.as_ref());
+    if let Some((units, check)) = units.and_then(|units| Some((units, units.check.as_ref()?))) {
+        tell_units(desk, verification, units, check);
+    }
     for skipped in verification.rounds.iter().flat_map(|round| &round.outcome.skipped) {
         console.warn(&format!("variation `{}` was not applied: {}", skipped.variation, skipped.reason));
     }
@@ -87,9 +91,49 @@ fn print(desk: &Desk<'_>, name: &Name, verification: &Verification) {
     for line in verification.differences.iter().flat_map(lines) {
         console.print(&line);
     }
+    let check = units.and_then(|units| units.check.as_ref());
+    if let Some(check) = check.filter(|_| verification.verdict == Verdict::Differs) {
+        blamed(check).iter().for_each(|line| console.print(&format!("  {line}")));
+    }
     if verification.verdict == Verdict::Reproducible {
         outputs(desk, verification);
     }
+}
+
+/// Says what proofs stood for, and which units differ without any effect on the outputs.
+fn tell_units(desk: &Desk<'_>, verification: &Verification, units: &UnitsRecord, check: &UnitsCheck) {
+    if verification.proof.is_some() {
+        return;
+    }
+    let UnitsCheck { proofs, ran, .. } = check;
+    let total = units.total;
+    desk.console.talk(&format!("{proofs} of {total} units are proved by earlier runs, {ran} ran twice"));
+    if verification.verdict == Verdict::Reproducible {
+        for blame in &check.guilty {
+            desk.console.warn(&format!("{}, and no output shows it", worded(blame)));
+        }
+    }
+}
+
+/// What is said of the units that differ, a line each.
+pub(crate) fn blamed(check: &UnitsCheck) -> Vec<String> {
+    let guilty = check.guilty.iter().map(|blame| format!("blamed: {}", worded(blame)));
+    let followers = check.followers.iter().map(|blame| format!("follows: {}", named(blame)));
+    guilty.chain(followers).collect()
+}
+
+fn worded(blame: &Blame) -> String {
+    let macros = match blame.macros.as_slice() {
+        [] => String::new(),
+        macros => format!(", which runs macros of {}", macros.join(", ")),
+    };
+    let outputs = blame.outputs.iter().map(|output| format!("`{output}`")).collect::<Vec<_>>().join(", ");
+    let verb = if blame.outputs.len() == 1 { "differs" } else { "differ" };
+    format!("{}{macros}: {outputs} {verb}", named(blame))
+}
+
+fn named(Blame { package, duty, .. }: &Blame) -> String {
+    format!("the {duty} of {package}")
 }
 
 fn outputs(desk: &Desk<'_>, verification: &Verification) {

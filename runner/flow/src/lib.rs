@@ -15,6 +15,7 @@ mod prepare;
 mod preview;
 mod progress;
 mod round;
+mod rounds;
 mod shell;
 mod units;
 mod verify;

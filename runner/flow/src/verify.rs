@@ -1,9 +1,6 @@
 //! `verify`: two rounds that share their inputs and nothing else.
 
-use std::{
-    io::{BufReader, Read},
-    time::Duration,
-};
+use std::io::{BufReader, Read};
 
 use eadem_model::{
     At, Difference, Digest, Ending, Entry, Event, Isolation, Phase, Record, Round, RoundRecord, RunId, Tree,
@@ -11,7 +8,7 @@ use eadem_model::{
 };
 use eadem_store::{Store, StoreError};
 
-use crate::{Bench, BuildFailure, FlowError, Job, build, prepare, round};
+use crate::{Bench, BuildFailure, FlowError, Job, build, prepare, rounds};
 
 /// What a verification found.
 #[derive(Debug)]
@@ -59,19 +56,12 @@ pub fn verify(bench: &Bench<'_>, job: &Job, proofs: Proofs) -> Result<Verificati
         return Ok(answer(digest, record));
     }
     bench.store.put_plan(&first.plan)?;
-    let mut rounds = Vec::new();
-    for (index, round) in [first, second].iter().enumerate() {
-        if let Some(before) = rounds.last() as Option<&RoundRecord> {
-            wait_for_another_second(bench, before.started);
-        }
-        let ran = round::run(bench, job, round, index + 1)?;
-        rounds.push(ran.record);
-        if let Some(failure) = ran.failure {
-            build::keep(bench, job, digest, rounds, Some(verdict_of(&failure)))?;
-            return Err(FlowError::Build(Box::new(failure)));
-        }
+    let rounds = rounds::run(bench, job, [&first, &second], proofs)?;
+    if let Some(failure) = rounds.failure {
+        build::keep(bench, job, digest, rounds.records, Some(verdict_of(&failure)))?;
+        return Err(FlowError::Build(Box::new(failure)));
     }
-    compare(bench, job, digest, rounds)
+    compare(bench, job, digest, rounds.records)
 }
 
 /// Only a build that failed by itself says something about the build.
@@ -132,13 +122,6 @@ fn answer(plan: Digest, record: Record) -> Verification {
         rounds: record.rounds,
         differences: Vec::new(),
         proof: Some(record.run),
-    }
-}
-
-/// A program that writes down the second in which it runs must not be taken for reproducible.
-fn wait_for_another_second(bench: &Bench<'_>, second: u64) {
-    while (bench.clock)() == second {
-        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -44,7 +44,10 @@ pub use record::{Kept, Record, RoundRecord, RunId, RunIdError};
 pub use round::{Room, RoomInput, RoomOutput, Round};
 pub use setting::{DirectoryOrder, Processors, Roots, Setting, User};
 pub use tree::{Difference, Entry, Tree};
-pub use unit::{Forecast, Rung, UnitKind, UnitNews, UnitRecord, UnitStep, Units, UnitsRecord};
+pub use unit::{
+    Blame, Duty, Forecast, Rung, UnitKind, UnitNews, UnitProof, UnitRecord, UnitStep, Units, UnitsCheck,
+    UnitsRecord,
+};
 pub use verdict::Verdict;
 pub use workshop::{DOOR, Door, Wire, Workshop};
 

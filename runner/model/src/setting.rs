@@ -124,6 +124,36 @@ impl Setting {
         }
     }
 
+    /// The names of what differs between two settings.
+    pub fn variations(&self, other: &Self) -> Vec<String> {
+        let (roots, user) = (&self.roots, &self.user);
+        let differs = [
+            ("source", roots.source != other.roots.source),
+            ("cargo", roots.cargo != other.roots.cargo),
+            ("target", roots.target != other.roots.target),
+            ("hostname", self.hostname != other.hostname),
+            ("user", user.name != other.user.name),
+            ("uid", user.uid != other.user.uid),
+            ("gid", user.gid != other.user.gid),
+            ("home", user.home != other.user.home),
+            ("umask", self.umask != other.umask),
+            ("locale", self.locale != other.locale),
+            ("timezone", self.timezone != other.timezone),
+            ("noise", self.noise != other.noise),
+            ("processors", self.processors != other.processors),
+            ("order", self.order != other.order),
+        ];
+        differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// This setting, but with the roots where the other one has them.
+    #[must_use]
+    pub fn with_roots_of(mut self, other: &Self) -> Self {
+        self.roots = other.roots.clone();
+        self.user.home = other.user.home.clone();
+        self
+    }
+
     /// Where this setting puts a root.
     pub fn place(&self, root: Root) -> &RoomPath {
         match root {
@@ -175,6 +205,9 @@ mod tests {
         assert_ne!(base.noise, other.noise);
         assert_ne!(base.processors, other.processors);
         assert_ne!(base.order, other.order);
+        assert_eq!((base.variations(&other).len(), base.variations(&base)), (14, vec![]));
+        let moved = other.clone().with_roots_of(&base);
+        assert_eq!(moved.variations(&other), ["source", "cargo", "target", "home"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Tree, Usage, document::Version1};
+use crate::{Digest, Tree, TreePath, Usage, document::Version1};
 
 /// Whether, and how, a recipe's crates and build scripts are built each in a room of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +80,63 @@ pub struct UnitsRecord {
     /// The keys of all units that it took from the store or put there, questions too.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub keys: BTreeSet<Digest>,
+    /// What came of checking the units of a verification one by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<UnitsCheck>,
+}
+
+/// What a verification found out about the units of a build.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnitsCheck {
+    /// How many units proofs of earlier verifications answered for.
+    pub proofs: u64,
+    /// How many units ran in the second round's setting, with what the first round gave.
+    pub ran: u64,
+    /// The units that differ by themselves: the same inputs, other outputs.
+    pub guilty: Vec<Blame>,
+    /// The units that differ because their inputs do.
+    pub followers: Vec<Blame>,
+}
+
+/// A unit whose outputs differ.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blame {
+    /// The package and its version.
+    pub package: String,
+    /// What the unit does.
+    pub duty: Duty,
+    /// What differs, by its place in the unit's output directory; `stdout` is what a build script printed.
+    pub outputs: Vec<String>,
+    /// The crates of the proc macros that the compiler ran: they may be at fault.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub macros: Vec<String>,
+}
+
+/// What a unit does, told as finely as blame needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Duty {
+    /// Compiles a library or a program.
+    Compile,
+    /// Compiles a proc macro.
+    CompileMacro,
+    /// Compiles a build script.
+    CompileScript,
+    /// Runs a build script.
+    RunScript,
+}
+
+impl fmt::Display for Duty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Compile => "compilation",
+            Self::CompileMacro => "compilation of the proc macro",
+            Self::CompileScript => "compilation of the build script",
+            Self::RunScript => "build script",
+        })
+    }
 }
 
 /// What a unit does.
@@ -179,6 +236,19 @@ pub struct UnitRecord {
     pub stderr: Digest,
     /// What it took when it ran.
     pub usage: Usage,
+    /// A proof: it gave the same in another setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked: Option<UnitProof>,
+}
+
+/// How a unit was checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnitProof {
+    /// What differed between the two rooms; see [`Setting::variations`](crate::Setting::variations).
+    pub variations: Vec<String>,
+    /// The outputs of a build script that name roots: the blob of each, with marks for the roots.
+    pub templates: BTreeMap<TreePath, Digest>,
 }
 
 #[cfg(test)]

@@ -118,7 +118,8 @@ impl Store {
 
 fn blobs(record: &UnitRecord) -> impl Iterator<Item = Digest> {
     let file = |entry: &Entry| if let Entry::File { digest, .. } = entry { Some(*digest) } else { None };
-    record.tree.entries.values().filter_map(file).chain([record.stdout, record.stderr])
+    let templates = record.checked.iter().flat_map(|proof| proof.templates.values().copied());
+    record.tree.entries.values().filter_map(file).chain([record.stdout, record.stderr]).chain(templates)
 }
 
 impl Checkup {
@@ -167,6 +168,7 @@ mod tests {
             stdout: good,
             stderr: good,
             usage: Usage::default(),
+            checked: None,
         };
         let (whole, torn) = (Digest::of(b"1"), Digest::of(b"2"));
         store.put_unit(&whole, &record).expect("kept");

@@ -371,6 +371,7 @@ mod tests {
                 stdout: nothing,
                 stderr: nothing,
                 usage: Usage::default(),
+                checked: None,
             };
             let key = Digest::of(name.as_bytes());
             self.store.put_unit(&key, &record).expect("kept");
@@ -398,6 +399,7 @@ mod tests {
                 cpu_ms: 0,
                 fell: Vec::new(),
                 keys: keys.iter().copied().collect(),
+                check: None,
             };
             let outcome = Outcome {
                 ending: Ending::Success,

@@ -59,7 +59,9 @@ impl Store {
 
     fn expect_outputs(&self, record: &UnitRecord) -> Result<(), StoreError> {
         self.expect_tree(&record.tree)?;
-        [record.stdout, record.stderr].iter().try_for_each(|digest| self.expect_text(digest))
+        let texts = [record.stdout, record.stderr];
+        let templates = record.checked.iter().flat_map(|proof| proof.templates.values());
+        texts.iter().chain(templates).try_for_each(|digest| self.expect_text(digest))
     }
 
     /// Nearly all units say nothing, which is no blob that could be lost.
@@ -106,7 +108,8 @@ mod tests {
         let stdout = store.put_blob(b"said").expect("stored");
         let stderr = store.put_blob(b"").expect("stored");
         let (kind, package, usage) = (UnitKind::Compile, "a 1.0.0".to_owned(), Usage::default());
-        let record = UnitRecord { eadem_unit: Version1, kind, package, tree, stdout, stderr, usage };
+        let record =
+            UnitRecord { eadem_unit: Version1, kind, package, tree, stdout, stderr, usage, checked: None };
         let key = Digest::of(b"key");
         assert_eq!(store.unit(&key).expect("readable"), None);
         store.put_unit(&key, &record).expect("kept");

@@ -1,0 +1,96 @@
+//! How a session comes by what its units give.
+
+use eadem_model::{Digest, UnitRecord};
+
+use crate::{
+    DriveError, Ledger,
+    execute::{Bench, Ran, Work},
+    unit::Unit,
+};
+
+/// A way to come by what units give.
+pub(crate) trait Way: Sync {
+    /// Finds or makes what a unit gives.
+    ///
+    /// # Errors
+    /// What broke; a unit that ran and failed is [`Given::Failed`].
+    fn obtain(&self, bench: &Bench<'_>, unit: &Unit, work: Work) -> Result<Given, DriveError>;
+}
+
+/// What a unit gives.
+pub(crate) enum Given {
+    /// It was known.
+    Known(UnitRecord),
+    /// It ran.
+    Made(UnitRecord),
+    /// Nobody waits for it any more.
+    Cancelled,
+    /// It ran, and did not end well.
+    Failed(Ran),
+}
+
+/// Whether what the store has of units may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reuse {
+    /// What is there answers.
+    Stored,
+    /// Every unit runs, and its record is replaced.
+    Nothing,
+}
+
+/// Takes from the store what is there, and keeps there what had to be run.
+pub(crate) struct Once<'a> {
+    reuse: Reuse,
+    ledger: Option<&'a Ledger>,
+}
+
+impl<'a> Once<'a> {
+    /// Nobody is to know what came of it.
+    pub(crate) fn quietly(reuse: Reuse) -> Self {
+        Self { reuse, ledger: None }
+    }
+
+    /// Notes what came of it.
+    pub(crate) fn noted(reuse: Reuse, ledger: &'a Ledger) -> Self {
+        Self { reuse, ledger: Some(ledger) }
+    }
+
+    fn find(&self, bench: &Bench<'_>, key: &Digest) -> Result<Option<UnitRecord>, DriveError> {
+        match self.reuse {
+            Reuse::Stored => bench.recorded(key),
+            Reuse::Nothing => Ok(None),
+        }
+    }
+
+    fn known(&self, bench: &Bench<'_>, key: Digest, unit: &Unit, record: UnitRecord) -> Given {
+        bench.store.note_use(&key);
+        self.note(key, unit, &record);
+        Given::Known(record)
+    }
+
+    fn note(&self, key: Digest, unit: &Unit, record: &UnitRecord) {
+        if let Some(ledger) = self.ledger {
+            ledger.note_first(key, unit, record);
+        }
+    }
+}
+
+impl Way for Once<'_> {
+    fn obtain(&self, bench: &Bench<'_>, unit: &Unit, work: Work) -> Result<Given, DriveError> {
+        let key = work.key;
+        if let Some(record) = self.find(bench, &key)? {
+            return Ok(self.known(bench, key, unit, record));
+        }
+        let Some(turn) = bench.store.unit_turn(&key, &bench.cancel)? else { return Ok(Given::Cancelled) };
+        // Who had the turn before may have left a record.
+        if let Some(record) = self.find(bench, &key)? {
+            return Ok(self.known(bench, key, unit, record));
+        }
+        let ran = bench.run(unit, work)?;
+        let Some(record) = ran.record else { return Ok(Given::Failed(ran)) };
+        bench.store.put_unit(&key, &record)?;
+        drop(turn);
+        self.note(key, unit, &record);
+        Ok(Given::Made(record))
+    }
+}
