@@ -13,7 +13,12 @@ use eadem_model::{
 };
 use eadem_store::{StartDir, Store};
 
-use crate::{DriveError, InputKind, Places, Shape, UnitKey, source::Sources, unit::Unit};
+use crate::{
+    DriveError, InputKind, Places, Shape, UnitKey,
+    argument_file::{self, ArgumentFile},
+    source::Sources,
+    unit::Unit,
+};
 
 /// Where a tree of outputs holds what a unit wrote.
 const OUT: &str = "out";
@@ -86,7 +91,11 @@ impl Bench<'_> {
         let sources = self.inputs(unit)?;
         let inputs = self.digests(unit, &sources)?;
         let key = UnitKey { kind: unit.kind, argv: &argv, env: &env, cwd: &cwd, inputs }.digest(self.plan);
-        let start = self.start(unit)?;
+        let mut start = self.start(unit)?;
+        let argv = match argument_file::of(unit)? {
+            Some(file) => self.with_file(&mut start, file)?,
+            None => argv,
+        };
         let outputs = unit
             .out_dir
             .iter()
@@ -155,6 +164,17 @@ impl Bench<'_> {
     pub(crate) fn show(&self, dir: &str, entries: impl IntoIterator<Item = (TreePath, Entry)>) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         shown.extend(entries.into_iter().map(|(path, entry)| (format!("{dir}/{path}"), entry)));
+    }
+
+    /// Lays long arguments down as a file, and gives what the compiler is called with instead.
+    fn with_file(&self, start: &mut Tree, file: ArgumentFile) -> Result<Vec<Text>, DriveError> {
+        let place = |root| self.setting.place(root).as_str().to_owned();
+        let content = file.content(|word| self.places.text(word).resolve(place));
+        let size = content.len() as u64;
+        let entry = Entry::File { digest: self.store.put_blob(&content)?, size, executable: false };
+        add(start, format!("0/{}", argument_file::NAME).parse()?, entry);
+        let named = Text::from("@").then_root(Root::Target).then(&format!("/{}", argument_file::NAME));
+        Ok(file.program.iter().map(|word| self.places.text(word)).chain([named]).collect())
     }
 
     /// Engines know the target directory by its number.

@@ -12,6 +12,7 @@
 //! at: empty libraries, real lists of dependencies, real programs, and itself where cargo expects the
 //! program of a build script.
 
+mod argument_file;
 mod call;
 mod compare;
 mod deliver;

@@ -1,12 +1,14 @@
 //! What the proxy and the runner say to each other; both are compiled from this file.
 //!
-//! The proxy says [`MAGIC`] and one request. The runner answers with frames, the last of which is
+//! The proxy says a name, a version and one request. The runner answers with frames, the last of which is
 //! [`EXIT`] or [`SIGNAL`]. Numbers are little-endian; a text is its length in bytes and its bytes.
 
 use std::io::{self, Read, Write};
 
-/// The first bytes of a request; the last of them is the protocol's version.
-pub(crate) const MAGIC: [u8; 8] = *b"eadem u\x01";
+/// The protocol's version.
+const VERSION: u8 = 1;
+/// The first bytes of a request; the version follows.
+const NAME: [u8; 7] = *b"eadem u";
 
 /// The proxy ends with this status.
 pub(crate) const EXIT: u8 = 0;
@@ -41,7 +43,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Writes the magic and the request.
+    /// Writes the name, the version and the request.
     #[allow(dead_code, reason = "the proxy's half")]
     pub(crate) fn send(&self, to: &mut impl Write) -> io::Result<()> {
         let mut body = Vec::new();
@@ -53,17 +55,22 @@ impl Request {
             text(&mut body, value)?;
         }
         text(&mut body, &self.cwd)?;
-        to.write_all(&MAGIC)?;
+        to.write_all(&NAME)?;
+        to.write_all(&[VERSION])?;
         text(to, &body)
     }
 
     /// Reads what [`Request::send`] wrote.
     #[allow(dead_code, reason = "the runner's half")]
     pub(crate) fn receive(mut from: &mut (impl Read + ?Sized)) -> io::Result<Self> {
-        let mut magic = MAGIC;
-        from.read_exact(&mut magic)?;
-        if magic != MAGIC {
-            return Err(invalid("a proxy of another version"));
+        let (mut name, mut version) = (NAME, [VERSION]);
+        from.read_exact(&mut name)?;
+        from.read_exact(&mut version)?;
+        if name != NAME {
+            return Err(invalid("it is no proxy"));
+        }
+        if version != [VERSION] {
+            return Err(invalid(format!("it speaks version {}, and this eadem {VERSION}", version[0])));
         }
         let body = read_text(&mut from)?;
         let from = &mut &body[..];
@@ -120,6 +127,51 @@ fn read_text(from: &mut impl Read) -> io::Result<Vec<u8>> {
     }
 }
 
-fn invalid(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, what)
+fn invalid(what: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(request: &Request) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        request.send(&mut bytes).expect("memory takes it");
+        bytes
+    }
+
+    fn heard(bytes: &[u8]) -> io::Result<Request> {
+        Request::receive(&mut &*bytes)
+    }
+
+    #[test]
+    fn a_request_arrives_as_it_was_said() {
+        let pair = |name: &[u8], value: &[u8]| (name.to_vec(), value.to_vec());
+        let request = Request {
+            argv: vec![b"rustc".to_vec(), b"\xff\n".to_vec(), vec![b'x'; 300_000]],
+            env: vec![pair(b"A", b""), pair(b"B", b"=")],
+            cwd: b"/build/src".to_vec(),
+        };
+        assert_eq!(heard(&said(&request)).expect("it is whole"), request);
+    }
+
+    #[test]
+    fn both_versions_are_said_when_they_differ() {
+        let mut bytes = said(&Request::default());
+        bytes[NAME.len()] = 9;
+        let error = heard(&bytes).expect_err("it is of another version").to_string();
+        assert_eq!(error, format!("it speaks version 9, and this eadem {VERSION}"));
+        bytes[0] = b'E';
+        assert_eq!(heard(&bytes).expect_err("it is nobody").to_string(), "it is no proxy");
+    }
+
+    #[test]
+    fn what_is_cut_short_or_claims_too_much_is_refused() {
+        let bytes = said(&Request { argv: vec![b"rustc".to_vec()], ..Request::default() });
+        (0..bytes.len()).for_each(|n| assert!(heard(&bytes[..n]).is_err(), "{n} bytes are taken"));
+        let mut long = bytes;
+        long[NAME.len() + 1..][..4].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert!(heard(&long).is_err());
+    }
 }
