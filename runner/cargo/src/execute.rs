@@ -93,7 +93,7 @@ impl Bench<'_> {
         let key = UnitKey { kind: unit.kind, argv: &argv, env: &env, cwd: &cwd, inputs }.digest(self.plan);
         let mut start = self.start(unit)?;
         let argv = match argument_file::of(unit)? {
-            Some(file) => self.with_file(&mut start, file)?,
+            Some(file) => self.with_file(&mut start, &file)?,
             None => argv,
         };
         let outputs = unit
@@ -167,7 +167,7 @@ impl Bench<'_> {
     }
 
     /// Lays long arguments down as a file, and gives what the compiler is called with instead.
-    fn with_file(&self, start: &mut Tree, file: ArgumentFile) -> Result<Vec<Text>, DriveError> {
+    fn with_file(&self, start: &mut Tree, file: &ArgumentFile) -> Result<Vec<Text>, DriveError> {
         let place = |root| self.setting.place(root).as_str().to_owned();
         let content = file.content(|word| self.places.text(word).resolve(place));
         let size = content.len() as u64;
