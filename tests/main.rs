@@ -31,4 +31,5 @@ mod support;
 mod surroundings;
 mod tidy;
 mod units;
+mod units_hostile;
 mod verify;

@@ -15,6 +15,7 @@
 mod argument_file;
 mod call;
 mod compare;
+mod configuration;
 mod deliver;
 mod drive;
 pub mod environment;
@@ -38,6 +39,7 @@ mod way;
 mod wire;
 
 pub use call::Call;
+pub use configuration::fits_units;
 pub use drive::{Driven, Pass, Seen, drive, walk};
 pub use fault::DriveError;
 pub use graph::{Built, Graph, Needs};

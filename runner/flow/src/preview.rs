@@ -48,6 +48,9 @@ fn walk(
     workshop: &dyn Workshop,
     (round, rung): (&Round, Rung),
 ) -> Result<Result<Vec<Planned>, String>, FlowError> {
+    if let Err(shape) = eadem_cargo::fits_units(bench.store, &round.plan) {
+        return Ok(Err(shape.to_string()));
+    }
     let lines = Mutex::new(Lines::default());
     let take = |bytes: &[u8]| drop(lines.lock().expect("no holder panics").take(bytes));
     let watch = Watch { events: bench.events, log: &take, cancel: bench.cancel, keep: None };

@@ -80,6 +80,9 @@ impl Stand<'_> {
         (round, n_round): (&Round, usize),
         pass: Pass<'_>,
     ) -> Result<Climbed<Ran>, FlowError> {
+        if let Err(shape) = eadem_cargo::fits_units(bench.store, &round.plan) {
+            return Ok(Climbed::Fell(shape.to_string()));
+        }
         let seen = RefCell::new(None);
         let last = forecast(bench, job, self.workshop, (round, self.rung))?;
         let course = Course { n_round, total: last.total, counts: Counts::Nothing };
