@@ -13,7 +13,7 @@ use crate::support::{
     lane::{Lane, turn},
     process,
     run::Run,
-    session::Session,
+    session::{Session, is_in_foreground},
     world::World,
 };
 
@@ -101,6 +101,12 @@ fn at_terminal(world: &World, engine: &str, words: &[&str]) -> Session {
     session
 }
 
+/// Waits until a job runs that gets the keys.
+fn await_foreground(words: &str) {
+    let job = || process::with_words(words).into_iter().find(|pid| is_in_foreground(pid.cast_signed()));
+    crate::support::patience::wait_for("the job in the foreground", job);
+}
+
 fn a_prompt_has_a_terminal_of_its_own(lane: &Lane, engine: &str) {
     let world = lane.fixture("steady");
     let _turn = turn();
@@ -110,12 +116,13 @@ fn a_prompt_has_a_terminal_of_its_own(lane: &Lane, engine: &str) {
         session.expect(line);
     }
     session.press("sleep 87654\n");
-    crate::support::patience::wait_for("the job", || process::with_words("sleep 87654").pop());
+    await_foreground("sleep 87654");
     session.press("\u{1a}");
     session.expect("Stopped");
     session.expect("$ ");
     session.press("fg\n");
     session.expect("sleep 87654\r\n");
+    await_foreground("sleep 87654");
     session.press("\u{3}");
     session.expect("^C");
     session.expect("$ ");
@@ -166,7 +173,7 @@ fn a_window_that_is_closed_ends_the_room() {
     let _turn = turn();
     let mut session = at_terminal(&world, NATIVE, &["steady"]);
     session.press("sleep 87653\n");
-    crate::support::patience::wait_for("the job", || process::with_words("sleep 87653").pop());
+    await_foreground("sleep 87653");
     session.hang_up();
     assert_eq!(session.status(), Some(130));
     assert_eq!(process::with_words("sleep 87653"), Vec::<u32>::new());

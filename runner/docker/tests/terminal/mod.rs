@@ -14,7 +14,7 @@ use rustix::process::{Signal, kill_process};
 use crate::support::{
     process::{processes, soon},
     service::{Service, patiently},
-    session::Session,
+    session::{Session, is_in_foreground},
     trial::{Taken, round, shell},
     world::{World, engine},
 };
@@ -122,14 +122,6 @@ pub(crate) fn keys_reach_the_job_in_the_foreground(world: &World<'_>) {
     session.expect("status-130");
     session.press("\u{4}");
     assert_eq!(session.status(), Some(0));
-}
-
-/// Whether a process's group is the one that its terminal's keys go to.
-fn is_in_foreground(pid: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
-    // Behind the name: state, parent, group, session, terminal, the terminal's foreground group.
-    fields.len() > 5 && fields[2] == fields[5]
 }
 
 pub(crate) fn a_signal_or_a_closed_window_ends_the_room(world: &World<'_>) {

@@ -17,7 +17,7 @@ use rustix::{
 use crate::support::{
     harness::{Test, tests},
     process::{keepers_below, mounts, processes, signal, soon},
-    session::Session,
+    session::{Session, is_in_foreground},
     world::{World, attempt, round, shell, with_output},
 };
 
@@ -149,14 +149,6 @@ fn keys_reach_the_job_in_the_foreground(world: &World) {
     session.expect("status-130");
     session.press("exit\n");
     assert_eq!(session.status(), Some(0));
-}
-
-/// Whether a process's group is the one that its terminal's keys go to.
-fn is_in_foreground(pid: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
-    // Behind the name: state, parent, group, session, terminal, the terminal's foreground group.
-    fields.len() > 5 && fields[2] == fields[5]
 }
 
 fn a_room_follows_the_size_of_the_terminal(world: &World) {

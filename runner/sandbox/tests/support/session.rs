@@ -121,3 +121,14 @@ fn resize(terminal: impl AsFd, rows: u16, columns: u16) {
     let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(terminal, size).expect("has a size");
 }
+
+/// Whether a process's group is the one that its terminal's keys go to.
+///
+/// A shell names the job that `fg` goes on with before it gives it the terminal: keys that are pressed in
+/// between go to the shell, and the job never hears of them.
+pub(crate) fn is_in_foreground(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
+    // Behind the name: state, parent, group, session, terminal, the terminal's foreground group.
+    fields.len() > 5 && fields[2] == fields[5]
+}
