@@ -336,7 +336,13 @@ fn a_kept_state_has_one_visitor_at_a_time() {
 #[test]
 fn a_shell_that_cannot_be_had_is_refused() {
     let world = World::new().with_recipes().with_images();
-    drop(world.eadem(["shell", "hexil"]).exit(2).one_error().stderr_has("it has: fd, hexyl, ripgrep"));
+    drop(
+        world
+            .eadem(["shell", "hexil"])
+            .exit(2)
+            .one_error()
+            .stderr_has("it has: bat, cargo, fd, hexyl, ripgrep"),
+    );
     let run = world.eadem(["shell", "hexyl", "--format", "json"]).exit(2).one_error();
     drop(run.stderr_has("standard output is the program's"));
     drop(world.eadem(["shell"]).exit(2));

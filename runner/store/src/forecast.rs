@@ -20,7 +20,7 @@ impl Store {
     }
 
     fn forecast_path(&self, recipe: &Name) -> PathBuf {
-        self.dir().join("units").join(format!("{recipe}.forecast"))
+        self.dir().join("forecasts").join(format!("{recipe}.json"))
     }
 }
 

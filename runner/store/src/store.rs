@@ -23,12 +23,13 @@ pub struct Store {
     in_use: File,
 }
 
-const DIRS: [&str; 11] = [
+const DIRS: [&str; 12] = [
     "blobs",
     "blobs/sha256",
     "unpacked",
     "records",
     "units",
+    "forecasts",
     "logs",
     "kept",
     "rooms",
@@ -321,8 +322,19 @@ mod tests {
     fn a_store_holds_what_the_house_says() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         drop(Store::open(dir.path()).expect("a store"));
-        let expected =
-            ["blobs", "kept", "locks", "logs", "oci-layout", "records", "rooms", "tmp", "units", "unpacked"];
+        let expected = [
+            "blobs",
+            "forecasts",
+            "kept",
+            "locks",
+            "logs",
+            "oci-layout",
+            "records",
+            "rooms",
+            "tmp",
+            "units",
+            "unpacked",
+        ];
         assert_eq!(names(dir.path()), expected);
     }
 }

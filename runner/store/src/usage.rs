@@ -116,7 +116,8 @@ impl Store {
         let pages = census.units.values().chain(census.runs.iter().map(|(_, page)| page));
         let logs = census.logs.iter().map(|(_, page)| (Kind::Logs, page.bytes));
         let layers = census.layers.values().map(|bytes| (Kind::Unpacked, *bytes));
-        let dirs = [("kept", Kind::Kept), ("rooms", Kind::Other), ("tmp", Kind::Other)];
+        let dirs =
+            [("kept", Kind::Kept), ("forecasts", Kind::Other), ("rooms", Kind::Other), ("tmp", Kind::Other)];
         let mut entries: Vec<(Kind, u64)> =
             blobs.chain(pages.map(|page| (Kind::Records, page.bytes))).chain(logs).chain(layers).collect();
         for (dir, kind) in dirs {
