@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, sync::Mutex};
 
 use eadem_model::{
-    Cancel, Door, Entry, Event, Outcome, OutputSink, Plan, Root, Round, Rung, Setting, Text, Tree, UnitNews,
-    UnitsRecord, Watch, Workshop,
+    Cancel, Door, Ending, Entry, Event, Outcome, OutputSink, Plan, Root, Round, Rung, Setting, SourceDir,
+    Text, Tree, UnitNews, UnitsRecord, Watch, Workshop,
 };
 use eadem_store::{Store, StoreError};
 
 use crate::{
-    DriveError, Ledger, Places, Planned,
+    DriveError, Fall, Ledger, Places, Planned,
     execute::{Bench, StartInputs, add},
     proxy,
     second::{Alone, Following},
@@ -43,15 +43,33 @@ impl<'a> Pass<'a> {
     }
 }
 
+/// Which build is driven, where, and how far it is cut.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    /// Where outputs of units are kept.
+    pub store: &'a Store,
+    /// What makes the rooms.
+    pub workshop: &'a dyn Workshop,
+    /// The build.
+    pub round: &'a Round,
+    /// What units see of the sources.
+    pub rung: Rung,
+    /// What units of a package see besides, by the package's name.
+    pub declared: &'a Declared,
+}
+
+/// Directories of the recipe's own sources, by the name of the package that they were declared for.
+pub type Declared = BTreeMap<String, Vec<SourceDir>>;
+
 /// What came of a build that was cut into units.
 #[derive(Debug)]
 pub struct Driven {
-    /// How the driver's room ended.
+    /// How the driver's room ended, or the unit that took more than its limit.
     pub outcome: Outcome,
     /// How many units there were.
     pub units: UnitsRecord,
     /// Why a unit was not to be had, if that is why the build failed.
-    pub trouble: Option<String>,
+    pub fall: Option<Fall>,
 }
 
 /// Runs a build of cargo's unit by unit, on a rung that has units.
@@ -65,47 +83,28 @@ pub struct Driven {
 /// # Errors
 /// What broke, the sources apart.
 pub fn drive(
-    (store, workshop): (&Store, &dyn Workshop),
-    (round, rung, pass): (&Round, Rung, Pass<'_>),
+    site: Site<'_>,
+    pass: Pass<'_>,
     out: &mut dyn OutputSink,
     watch: &Watch<'_>,
     news: &(dyn Fn(UnitNews) + Sync),
 ) -> Result<Driven, DriveError> {
-    for _ in 0..RESTARTS {
-        let lost = match drive_once((store, workshop), (round, rung, pass), out, watch, news) {
-            Err(DriveError::Store(error @ (StoreError::Missing(_) | StoreError::Damaged { .. }))) => error,
+    let mut n_lost = 0;
+    loop {
+        match site.drive_once(pass, out, watch, news) {
+            Err(DriveError::Store(lost @ (StoreError::Missing(_) | StoreError::Damaged { .. })))
+                if n_lost < RESTARTS =>
+            {
+                n_lost += 1;
+                site.give_up(lost, watch)?;
+            }
             driven => return driven,
-        };
-        let message = match lost {
-            StoreError::Missing(_) => format!("{lost} any more; it is made again"),
-            damaged => store.discard(damaged)?,
-        };
-        (watch.events)(Event::Warning { message });
+        }
     }
-    drive_once((store, workshop), (round, rung, pass), out, watch, news)
 }
 
 /// Whoever loses more than this does so all the time.
 const RESTARTS: u32 = 3;
-
-fn drive_once(
-    (store, workshop): (&Store, &dyn Workshop),
-    (round, rung, pass): (&Round, Rung, Pass<'_>),
-    out: &mut dyn OutputSink,
-    watch: &Watch<'_>,
-    news: &(dyn Fn(UnitNews) + Sync),
-) -> Result<Driven, DriveError> {
-    let driver = of_driver(round);
-    let places = Places::of(&driver.setting);
-    let bench = bench((store, workshop), (round, rung), &places, watch, news);
-    let way = pass.way();
-    let session = Session::new(bench, proxy::path(&driver.setting), &*way);
-    let outcome = serve((store, workshop), driver, out, watch, &session)?;
-    let Tally { total, hits, cpu_ms, keys, trouble } = session.finish();
-    let trouble = trouble.unless_broken()?;
-    let units = UnitsRecord { rung, total, hits, cpu_ms, fell: Vec::new(), keys, check: None };
-    Ok(Driven { outcome, units, trouble })
-}
 
 /// What a walk through a build found.
 #[derive(Debug)]
@@ -115,62 +114,93 @@ pub struct Seen {
     /// The units, in an order that is always the same.
     pub planned: Vec<Planned>,
     /// Why a unit was not understood, if that is why the walk failed.
-    pub trouble: Option<String>,
+    pub fall: Option<Fall>,
 }
 
 /// Finds the units of a build, and which of them are in the store; runs nothing of the sources.
 ///
 /// # Errors
 /// What broke, the sources apart.
-pub fn walk(
-    (store, workshop): (&Store, &dyn Workshop),
-    (round, rung): (&Round, Rung),
-    watch: &Watch<'_>,
-) -> Result<Seen, DriveError> {
-    let mut driver = of_driver(round);
+pub fn walk(site: Site<'_>, watch: &Watch<'_>) -> Result<Seen, DriveError> {
+    let mut driver = of_driver(site.round);
     // What would be left are names.
     driver.plan.outputs.clear();
     let places = Places::of(&driver.setting);
-    let bench = bench((store, workshop), (round, rung), &places, watch, &|_| ());
-    let walk = Walk::new(bench, proxy::path(&driver.setting));
-    let outcome = serve((store, workshop), driver, &mut store.tree_writer(), watch, &walk)?;
+    let walk = Walk::new(site.bench(&places, watch, &|_| ()), proxy::path(&driver.setting));
+    let outcome = site.serve(driver, &mut site.store.tree_writer(), watch, &walk)?;
     let walked = walk.finish();
-    Ok(Seen { outcome, planned: walked.planned, trouble: walked.trouble.unless_broken()? })
+    Ok(Seen { outcome, planned: walked.planned, fall: walked.trouble.unless_broken()? })
 }
 
-fn bench<'a>(
-    (store, workshop): (&'a Store, &'a dyn Workshop),
-    (round, rung): (&'a Round, Rung),
-    places: &'a Places,
-    watch: &'a Watch<'_>,
-    news: &'a (dyn Fn(UnitNews) + Sync),
-) -> Bench<'a> {
-    Bench {
-        store,
-        workshop,
-        plan: &round.plan,
-        setting: &round.setting,
-        places,
-        sources: Sources::new(store, &round.plan),
-        rung,
-        events: watch.events,
-        cancel: Cancel::new(),
-        shown: Mutex::default(),
-        news,
+impl Site<'_> {
+    fn drive_once(
+        &self,
+        pass: Pass<'_>,
+        out: &mut dyn OutputSink,
+        watch: &Watch<'_>,
+        news: &(dyn Fn(UnitNews) + Sync),
+    ) -> Result<Driven, DriveError> {
+        let driver = of_driver(self.round);
+        let places = Places::of(&driver.setting);
+        let way = pass.way();
+        let session = Session::new(self.bench(&places, watch, news), proxy::path(&driver.setting), &*way);
+        let mut outcome = self.serve(driver, out, watch, &session)?;
+        let Tally { total, hits, cpu_ms, keys, trouble, exceeded } = session.finish();
+        // Cargo only knows that something failed.
+        if let (Ending::Failed(_), Some(ending)) = (&outcome.ending, exceeded) {
+            outcome.ending = ending;
+        }
+        let fall = trouble.unless_broken()?;
+        let rung = self.rung;
+        let units = UnitsRecord { rung, total, hits, cpu_ms, fell: Vec::new(), keys, check: None };
+        Ok(Driven { outcome, units, fall })
     }
-}
 
-/// Runs cargo in the driver's room of a round, with somebody behind the door.
-fn serve(
-    (store, workshop): (&Store, &dyn Workshop),
-    round: Round,
-    out: &mut dyn OutputSink,
-    watch: &Watch<'_>,
-    door: &dyn Door,
-) -> Result<Outcome, DriveError> {
-    let (plan, start) = driver(&round.plan, store)?;
-    let inputs = StartInputs { store, tree: start.digest(), dir: store.lay_start(&start)? };
-    Ok(workshop.serve(&Round { plan, ..round }, &inputs, out, watch, door)?)
+    /// Removes what is damaged, and says that it will be made again.
+    fn give_up(&self, lost: StoreError, watch: &Watch<'_>) -> Result<(), DriveError> {
+        let message = match lost {
+            StoreError::Missing(_) => format!("{lost} any more; it is made again"),
+            damaged => self.store.discard(damaged)?,
+        };
+        (watch.events)(Event::Warning { message });
+        Ok(())
+    }
+
+    fn bench<'b>(
+        &'b self,
+        places: &'b Places,
+        watch: &'b Watch<'_>,
+        news: &'b (dyn Fn(UnitNews) + Sync),
+    ) -> Bench<'b> {
+        Bench {
+            store: self.store,
+            workshop: self.workshop,
+            plan: &self.round.plan,
+            setting: &self.round.setting,
+            places,
+            sources: Sources::new(self.store, &self.round.plan),
+            declared: self.declared,
+            rung: self.rung,
+            events: watch.events,
+            cancel: Cancel::new(),
+            shown: Mutex::default(),
+            news,
+        }
+    }
+
+    /// Runs cargo in the driver's room of a round, with somebody behind the door.
+    fn serve(
+        &self,
+        round: Round,
+        out: &mut dyn OutputSink,
+        watch: &Watch<'_>,
+        door: &dyn Door,
+    ) -> Result<Outcome, DriveError> {
+        let (plan, start) = driver(&round.plan, self.store)?;
+        let inputs =
+            StartInputs { store: self.store, tree: start.digest(), dir: self.store.lay_start(&start)? };
+        Ok(self.workshop.serve(&Round { plan, ..round }, &inputs, out, watch, door)?)
+    }
 }
 
 /// The round of the driver's room.

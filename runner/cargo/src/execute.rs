@@ -1,7 +1,7 @@
 //! Gives a unit its room.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     path::PathBuf,
     sync::{Mutex, PoisonError},
@@ -14,8 +14,9 @@ use eadem_model::{
 use eadem_store::{StartDir, Store};
 
 use crate::{
-    DriveError, InputKind, Places, Shape, UnitKey,
+    Declared, DriveError, InputKind, Places, Shape, UnitKey,
     argument_file::{self, ArgumentFile},
+    graph::lies_in,
     source::Sources,
     unit::Unit,
 };
@@ -34,6 +35,8 @@ pub(crate) struct Bench<'a> {
     /// Where the driver's room has the roots.
     pub(crate) places: &'a Places,
     pub(crate) sources: Sources<'a>,
+    /// What the recipe lets units of a package see besides.
+    pub(crate) declared: &'a Declared,
     pub(crate) rung: Rung,
     pub(crate) events: &'a (dyn Fn(Event) + Sync),
     pub(crate) cancel: Cancel,
@@ -81,6 +84,11 @@ impl Bench<'_> {
 
     /// Makes a unit's plan and its key.
     pub(crate) fn work(&self, unit: &Unit) -> Result<Work, DriveError> {
+        self.work_on(self.rung, unit)
+    }
+
+    /// The same, with the sources that units see on a certain rung.
+    pub(crate) fn work_on(&self, rung: Rung, unit: &Unit) -> Result<Work, DriveError> {
         let argv: Vec<Text> = unit.argv.iter().map(|word| self.places.text(word)).collect();
         let env: BTreeMap<String, Text> =
             unit.env.iter().map(|(name, value)| (name.clone(), self.places.text(value))).collect();
@@ -88,7 +96,7 @@ impl Bench<'_> {
             UnitKind::Query => Text::root(Root::Home),
             _ => self.places.text(&unit.cwd),
         };
-        let sources = self.inputs(unit)?;
+        let sources = self.inputs(rung, unit)?;
         let inputs = self.digests(unit, &sources)?;
         let key = UnitKey { kind: unit.kind, argv: &argv, env: &env, cwd: &cwd, inputs }.digest(self.plan);
         let mut start = self.start(unit)?;
@@ -112,12 +120,22 @@ impl Bench<'_> {
         Ok(Work { key, plan, start })
     }
 
-    fn inputs(&self, unit: &Unit) -> Result<Vec<Input>, DriveError> {
-        if unit.kind != UnitKind::Query && self.rung == Rung::Whole {
+    fn inputs(&self, rung: Rung, unit: &Unit) -> Result<Vec<Input>, DriveError> {
+        if unit.kind != UnitKind::Query && rung == Rung::Whole {
             return Ok(self.sources.all().cloned().collect());
         }
-        let roots = unit.needs.sources.iter();
-        Ok(roots.map(|root| self.sources.input(self.places, root)).collect::<Result<_, _>>()?)
+        let roots = self.roots(unit);
+        Ok(roots.iter().map(|root| self.sources.input(self.places, root)).collect::<Result<_, _>>()?)
+    }
+
+    /// The directories of sources that a unit sees of its own and of others; none lies in another one.
+    pub(crate) fn roots(&self, unit: &Unit) -> BTreeSet<String> {
+        let name = unit.package.split(' ').next().unwrap_or_default();
+        let declared = self.declared.get(name).filter(|_| unit.kind != UnitKind::Query);
+        let mut roots = unit.needs.sources.clone();
+        roots.extend(declared.into_iter().flatten().map(|dir| self.places.of_source(dir)));
+        let is_outermost = |root: &&String| !roots.iter().any(|other| other != *root && lies_in(root, other));
+        roots.iter().filter(is_outermost).cloned().collect()
     }
 
     fn digests(&self, unit: &Unit, sources: &[Input]) -> Result<Vec<(Text, InputKind, Digest)>, DriveError> {

@@ -174,7 +174,7 @@ fn is_wanted(path: &str, link: bool) -> bool {
 }
 
 /// Whether a path is a directory or lies below it.
-fn lies_in(path: &str, dir: &str) -> bool {
+pub(crate) fn lies_in(path: &str, dir: &str) -> bool {
     path.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 

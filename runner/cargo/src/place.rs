@@ -1,6 +1,6 @@
 //! Paths of a driver's room, told by their roots.
 
-use eadem_model::{Root, Setting, Text, TreePath};
+use eadem_model::{Root, Setting, SourceDir, Text, TreePath};
 
 /// Where a round put the roots; a text that names them becomes one with placeholders.
 #[derive(Debug, Clone)]
@@ -21,6 +21,12 @@ impl Places {
             "" => Some((*root, None)),
             rest => Some((*root, Some(rest.strip_prefix('/')?.parse().ok()?))),
         })
+    }
+
+    /// Where a directory of the recipe's own sources lies.
+    pub fn of_source(&self, dir: &SourceDir) -> String {
+        let at = self.roots.iter().find(|(root, _)| *root == Root::Source).map_or("", |(_, at)| at);
+        dir.0.iter().fold(at.to_owned(), |at, below| format!("{at}/{below}"))
     }
 
     /// The text with placeholders.

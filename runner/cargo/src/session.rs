@@ -8,7 +8,7 @@ use std::{
 use eadem_model::{Digest, Door, Ending, UnitKind, UnitRecord, UnitStep, Wire};
 
 use crate::{
-    DriveError, Graph,
+    DriveError, Fall, Graph,
     deliver::{Client, hand_over},
     execute::{Bench, Ran},
     trouble::Trouble,
@@ -36,6 +36,8 @@ pub(crate) struct Tally {
     /// Every unit that came from the store or ran well, questions too.
     pub(crate) keys: BTreeSet<Digest>,
     pub(crate) trouble: Trouble,
+    /// How the first unit ended that took more than it may.
+    pub(crate) exceeded: Option<Ending>,
 }
 
 impl Door for Session<'_> {
@@ -44,7 +46,7 @@ impl Door for Session<'_> {
             Ok(request) => request,
             // Nobody but the proxy is there to speak; what it cannot say, nobody waits for.
             Err(error) => {
-                return self.tally().trouble.note(format!("the driver spoke another tongue: {error}"));
+                return self.tally().trouble.note(Fall::strange(&error));
             }
         };
         let mut client = Client::new(wire);
@@ -95,11 +97,7 @@ impl<'a> Session<'a> {
                 client.end(&Ending::Cancelled);
                 Ok(())
             }
-            Given::Failed(ran) => {
-                self.bench.tell(&unit, UnitStep::Failed);
-                self.fail(&unit, &ran, client);
-                Ok(())
-            }
+            Given::Failed(ran) => self.fail(&unit, &ran, client),
         }
     }
 
@@ -107,12 +105,21 @@ impl<'a> Session<'a> {
         hand_over(self.bench.store, &self.graph, unit, record, client)
     }
 
-    fn fail(&self, unit: &Unit, ran: &Ran, client: &mut Client<'_>) {
-        client.told(&ran.stdout, &ran.stderr, &ran.ending);
-        // A question may be answered with no: cargo asks what it need not have.
-        if unit.kind != UnitKind::Query && ran.ending != Ending::Cancelled {
-            self.tally().trouble.note(format!("the {} of {} failed in its room", unit.kind, unit.package));
+    /// Says why before cargo hears of it: then cargo ends, and with it everything that waits for it.
+    fn fail(&self, unit: &Unit, ran: &Ran, client: &mut Client<'_>) -> Result<(), DriveError> {
+        self.bench.tell(unit, UnitStep::Failed);
+        match ran.ending {
+            // A question may be answered with no: cargo asks what it need not have.
+            _ if unit.kind == UnitKind::Query => {}
+            Ending::Cancelled => {}
+            Ending::Exceeded(..) => drop(self.tally().exceeded.get_or_insert(ran.ending.clone())),
+            _ => {
+                let fall = self.way.judge(&self.bench, unit, ran)?;
+                self.tally().trouble.note(fall);
+            }
         }
+        client.told(&ran.stdout, &ran.stderr, &ran.ending);
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which sources a unit sees, and what they are.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{collections::BTreeMap, path::PathBuf, sync::Mutex};
 
 use eadem_model::{Digest, Input, Plan, Root, TreePath};
 use eadem_store::{Store, StoreError};
@@ -57,7 +57,21 @@ impl<'a> Sources<'a> {
             None => whole.subpath.clone(),
             Some(below) => whole.subpath.join(below.as_str()).map_err(|_| unknown())?,
         };
+        if !self.path(&whole.layer, &subpath).is_dir() {
+            return Err(Shape::new(format!("`{root}` is no directory of the recipe's sources")));
+        }
         Ok(Input { layer: whole.layer, subpath, at, below })
+    }
+
+    /// Whether a path leads to something among all sources.
+    pub(crate) fn has(&self, places: &Places, path: &str) -> bool {
+        let Some((at, Some(below))) = places.locate(path) else { return false };
+        let mut inputs = self.inputs.iter().filter(|input| input.at == at);
+        inputs.any(|input| self.path(&input.layer, &input.subpath).join(below.as_str()).exists())
+    }
+
+    fn path(&self, layer: &Digest, subpath: &TreePath) -> PathBuf {
+        self.store.layer_dir(layer).join(subpath.as_str())
     }
 
     /// What an input shows.

@@ -10,7 +10,7 @@ use eadem_model::{Digest, Door, Entry, Tree, UnitKind, UnitRecord, Usage, Wire, 
 use eadem_store::StoreError;
 
 use crate::{
-    Call, DriveError, Graph, Needs,
+    Call, DriveError, Fall, Graph, Needs,
     deliver::{Client, hand_over},
     execute::Bench,
     stub,
@@ -67,7 +67,7 @@ impl Door for Walk<'_> {
         let request = match Request::receive(wire) {
             Ok(request) => request,
             Err(error) => {
-                return self.state().trouble.note(format!("the driver spoke another tongue: {error}"));
+                return self.state().trouble.note(Fall::strange(&error));
             }
         };
         let mut client = Client::new(wire);

@@ -1,9 +1,9 @@
 //! How a session comes by what its units give.
 
-use eadem_model::{Digest, UnitRecord};
+use eadem_model::{Digest, Rung, UnitRecord};
 
 use crate::{
-    DriveError, Ledger,
+    DriveError, Fall, Ledger, diagnosis,
     execute::{Bench, Ran, Work},
     unit::Unit,
 };
@@ -15,6 +15,16 @@ pub(crate) trait Way: Sync {
     /// # Errors
     /// What broke; a unit that ran and failed is [`Given::Failed`].
     fn obtain(&self, bench: &Bench<'_>, unit: &Unit, work: Work) -> Result<Given, DriveError>;
+
+    /// Finds out why a unit failed, and on which rung it may do better.
+    ///
+    /// What did well once fails for the room that it is in: the whole build may bear that room.
+    ///
+    /// # Errors
+    /// What broke.
+    fn judge(&self, _bench: &Bench<'_>, unit: &Unit, _ran: &Ran) -> Result<Fall, DriveError> {
+        Ok(Fall { why: diagnosis::failed(unit), to: Some(Rung::OneRoom) })
+    }
 }
 
 /// What a unit gives.
@@ -92,5 +102,9 @@ impl Way for Once<'_> {
         drop(turn);
         self.note(key, unit, &record);
         Ok(Given::Made(record))
+    }
+
+    fn judge(&self, bench: &Bench<'_>, unit: &Unit, ran: &Ran) -> Result<Fall, DriveError> {
+        diagnosis::of(bench, unit, ran)
     }
 }

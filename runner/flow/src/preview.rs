@@ -2,10 +2,10 @@
 
 use std::sync::Mutex;
 
-use eadem_cargo::Planned;
-use eadem_model::{Digest, Ending, Round, RunId, Rung, Watch, Workshop};
+use eadem_cargo::{Planned, Site};
+use eadem_model::{Digest, Ending, Round, RunId, Rung, Watch};
 
-use crate::{Bench, FlowError, Job, build, log::Lines, prepare};
+use crate::{Bench, FlowError, Job, build, log::Lines, prepare, units};
 
 /// What a build would be.
 #[derive(Debug)]
@@ -29,35 +29,31 @@ pub fn preview(bench: &Bench<'_>, job: &Job) -> Result<Preview, FlowError> {
     let recorded = build::recorded(bench, &digest)?.map(|(run, _)| run);
     let round = Round::baseline(plan);
     let mut fell = Vec::new();
-    for rung in job.recipe.cargo.units.rungs().iter().filter(|rung| **rung != Rung::OneRoom) {
-        match bench.engine.workshop() {
-            None => fell.push(format!("engine `{}` gives its rooms no service", bench.engine.name())),
-            Some(workshop) => match walk(bench, job, workshop, (&round, *rung))? {
-                Ok(units) => return Ok(Preview { plan: digest, recorded, units: Some(units), fell }),
-                Err(why) => fell.push(format!("{rung}: {why}")),
-            },
+    for rung in units::rungs(bench, job).iter().filter(|rung| **rung != Rung::OneRoom) {
+        let Some(workshop) = bench.engine.workshop() else {
+            fell.push(units::no_service(bench));
+            break;
+        };
+        match walk(bench, job, units::site(bench, job, workshop, (&round, *rung)))? {
+            Ok(units) => return Ok(Preview { plan: digest, recorded, units: Some(units), fell }),
+            Err(why) => fell.push(format!("{rung}: {why}")),
         }
     }
     Ok(Preview { plan: digest, recorded, units: None, fell })
 }
 
 /// The units on one rung, or why it does not bear.
-fn walk(
-    bench: &Bench<'_>,
-    job: &Job,
-    workshop: &dyn Workshop,
-    (round, rung): (&Round, Rung),
-) -> Result<Result<Vec<Planned>, String>, FlowError> {
-    if let Err(shape) = eadem_cargo::fits_units(bench.store, &round.plan) {
+fn walk(bench: &Bench<'_>, job: &Job, site: Site<'_>) -> Result<Result<Vec<Planned>, String>, FlowError> {
+    if let Err(shape) = eadem_cargo::fits_units(bench.store, &site.round.plan) {
         return Ok(Err(shape.to_string()));
     }
     let lines = Mutex::new(Lines::default());
     let take = |bytes: &[u8]| drop(lines.lock().expect("no holder panics").take(bytes));
     let watch = Watch { events: bench.events, log: &take, cancel: bench.cancel, keep: None };
-    let seen = eadem_cargo::walk((bench.store, workshop), (round, rung), &watch)?;
-    match (seen.outcome.ending, seen.trouble) {
+    let seen = eadem_cargo::walk(site, &watch)?;
+    match (seen.outcome.ending, seen.fall) {
         (Ending::Success, _) => Ok(Ok(seen.planned)),
-        (Ending::Failed(_) | Ending::Signalled(_), Some(why)) => Ok(Err(why)),
+        (Ending::Failed(_) | Ending::Signalled(_), Some(fall)) => Ok(Err(fall.why)),
         (ending, _) => {
             let tail = lines.into_inner().expect("no holder panics").finish();
             Err(FlowError::Unplanned { recipe: job.recipe.name.clone(), ending, tail })

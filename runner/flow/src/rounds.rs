@@ -85,7 +85,7 @@ fn unit_by_unit(
     };
     let mut rounds = Rounds::default();
     match stand.drive(bench, job, (first, 1), Pass::First(reuse, &ledger))? {
-        Climbed::Fell(why) => return Ok(Climbed::Fell(why)),
+        Climbed::Fell(why, to) => return Ok(Climbed::Fell(why, to)),
         Climbed::Bore(ran) => rounds.take(ran),
     }
     if rounds.failure.is_some() {
@@ -93,12 +93,12 @@ fn unit_by_unit(
     }
     wait_for_another_second(bench, (bench.clock)());
     let mut ran = match stand.drive(bench, job, (second, 2), Pass::Alone(&ledger))? {
-        Climbed::Fell(why) => return Ok(Climbed::Fell(why)),
+        Climbed::Fell(why, to) => return Ok(Climbed::Fell(why, to)),
         Climbed::Bore(ran) => ran,
     };
     if ran.failure.is_none() && !ledger.is_settled() {
         ran = match stand.drive(bench, job, (second, 3), Pass::Following(&ledger))? {
-            Climbed::Fell(why) => return Ok(Climbed::Fell(why)),
+            Climbed::Fell(why, to) => return Ok(Climbed::Fell(why, to)),
             Climbed::Bore(last) => last,
         };
     }

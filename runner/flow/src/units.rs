@@ -2,8 +2,8 @@
 
 use std::{cell::RefCell, collections::BTreeSet};
 
-use eadem_cargo::Pass;
-use eadem_model::{Ending, Event, Forecast, Round, Rung, UnitsRecord, Watch, Workshop};
+use eadem_cargo::{Fall, Pass, Site};
+use eadem_model::{Ending, Event, Forecast, Round, Rung, Units, UnitsRecord, Watch, Workshop};
 use eadem_store::TreeWriter;
 
 use crate::{
@@ -42,7 +42,8 @@ pub(crate) struct Stand<'a> {
 /// How it went on a rung.
 pub(crate) enum Climbed<T> {
     Bore(T),
-    Fell(String),
+    /// Why not, and the highest rung below that may bear.
+    Fell(String, Rung),
 }
 
 /// Tries the rungs that a recipe allows from the highest one down; nothing if only one room is left, and why
@@ -52,23 +53,39 @@ pub(crate) fn climb<T>(
     job: &Job,
     build: impl Fn(&Stand<'_>) -> Result<Climbed<T>, FlowError>,
 ) -> Result<(Option<T>, Vec<String>), FlowError> {
-    let rungs = job.recipe.cargo.units.rungs();
-    let mut fell = Vec::new();
-    for (index, rung) in rungs.iter().enumerate().filter(|(_, rung)| **rung != Rung::OneRoom) {
-        let why = match bench.engine.workshop() {
-            None => format!("engine `{}` gives its rooms no service", bench.engine.name()),
+    let (mut fell, mut highest) = (Vec::new(), Rung::PerPackage);
+    for rung in rungs(bench, job).iter().filter(|rung| **rung != Rung::OneRoom) {
+        if *rung < highest {
+            continue;
+        }
+        let (why, next) = match bench.engine.workshop() {
+            None => (no_service(bench), Rung::OneRoom),
             Some(workshop) => match build(&Stand { workshop, rung: *rung })? {
                 Climbed::Bore(what) => return Ok((Some(what), fell)),
-                Climbed::Fell(why) => why,
+                Climbed::Fell(why, next) => (why, next),
             },
         };
-        let Some(next) = rungs.get(index + 1) else {
+        if job.recipe.cargo.units != Units::Auto {
             return Err(FlowError::Rung { recipe: job.recipe.name.clone(), rung: *rung, why });
-        };
-        tell(bench, job, *rung, *next, &why);
+        }
+        tell(bench, job, *rung, next, &why);
         fell.push(format!("{rung}: {why}"));
+        highest = next;
     }
     Ok((None, fell))
+}
+
+/// The rungs to be tried: what a build leaves that fails is of use in one room alone.
+pub(crate) fn rungs(bench: &Bench<'_>, job: &Job) -> &'static [Rung] {
+    match job.recipe.cargo.units {
+        Units::Auto if bench.keep_failed => Units::Off.rungs(),
+        units => units.rungs(),
+    }
+}
+
+/// Why an engine builds in one room.
+pub(crate) fn no_service(bench: &Bench<'_>) -> String {
+    format!("engine `{}` gives its rooms no service", bench.engine.name())
 }
 
 impl Stand<'_> {
@@ -81,17 +98,17 @@ impl Stand<'_> {
         pass: Pass<'_>,
     ) -> Result<Climbed<Ran>, FlowError> {
         if let Err(shape) = eadem_cargo::fits_units(bench.store, &round.plan) {
-            return Ok(Climbed::Fell(shape.to_string()));
+            return Ok(Climbed::Fell(shape.to_string(), Rung::OneRoom));
         }
         let seen = RefCell::new(None);
-        let last = forecast(bench, job, self.workshop, (round, self.rung))?;
+        let site = site(bench, job, self.workshop, (round, self.rung));
+        let last = forecast(bench, job, site)?;
         let course = Course { n_round, total: last.total, counts: Counts::Nothing };
         let progress = Progress::new(round::subject(job, n_round), bench.events, last);
         let way = |sink: &mut TreeWriter<'_>, watch: &Watch<'_>| {
             let news = |news| progress.take(news);
-            let floors = (bench.store, self.workshop);
-            let driven = eadem_cargo::drive(floors, (round, self.rung, pass), sink, watch, &news)?;
-            *seen.borrow_mut() = Some((driven.units, driven.trouble));
+            let driven = eadem_cargo::drive(site, pass, sink, watch, &news)?;
+            *seen.borrow_mut() = Some((driven.units, driven.fall));
             Ok(driven.outcome)
         };
         let mut ran = round::run_by(&way, bench, job, round, &course)?;
@@ -99,29 +116,34 @@ impl Stand<'_> {
         if ran.failure.is_none() {
             bench.store.put_forecast(&job.recipe.name, &next)?;
         }
-        let (units, trouble) = seen.into_inner().expect("what ran was seen");
+        let (units, fall) = seen.into_inner().expect("what ran was seen");
         // Only what units could be guilty of is tried without them.
         let failed = matches!(ran.record.outcome.ending, Ending::Failed(_) | Ending::Signalled(_));
-        if let Some(why) = trouble.filter(|_| failed) {
-            return Ok(Climbed::Fell(why));
+        if let Some(Fall { why, to: Some(rung) }) = fall.filter(|_| failed) {
+            return Ok(Climbed::Fell(why, rung));
         }
         ran.record.units = Some(units);
         Ok(Climbed::Bore(ran))
     }
 }
 
+/// A job's build on a rung.
+pub(crate) fn site<'a>(
+    bench: &'a Bench<'_>,
+    job: &'a Job,
+    workshop: &'a dyn Workshop,
+    (round, rung): (&'a Round, Rung),
+) -> Site<'a> {
+    Site { store: bench.store, workshop, round, rung, declared: &job.recipe.cargo.inputs }
+}
+
 /// What the last build told; before the first one, how many units there will be.
-fn forecast(
-    bench: &Bench<'_>,
-    job: &Job,
-    workshop: &dyn Workshop,
-    (round, rung): (&Round, Rung),
-) -> Result<Forecast, FlowError> {
+fn forecast(bench: &Bench<'_>, job: &Job, site: Site<'_>) -> Result<Forecast, FlowError> {
     if let Some(last) = bench.store.forecast(&job.recipe.name) {
         return Ok(last);
     }
     let watch = Watch { events: bench.events, log: &|_| (), cancel: bench.cancel, keep: None };
-    let seen = eadem_cargo::walk((bench.store, workshop), (round, rung), &watch)?;
+    let seen = eadem_cargo::walk(site, &watch)?;
     Ok(Forecast { total: seen.planned.len() as u64, ..Forecast::default() })
 }
 

@@ -236,9 +236,26 @@ pub struct CargoSpec {
     pub features: Vec<String>,
     /// Whether the default features are on.
     pub default_features: bool,
-    /// Whether crates and build scripts are built each in a room of its own.
-    #[serde(skip_serializing_if = "Units::is_off")]
+    /// Whether crates and build scripts are built each in a room of its own; decides no byte, so it is no part
+    /// of the recipe's meaning.
+    #[serde(skip_serializing)]
     pub units: Units,
+    /// Which directories of the recipe's sources units of a package see besides the package itself; decides
+    /// no byte either.
+    #[serde(skip_serializing, deserialize_with = "crate::document::unique_map")]
+    pub inputs: BTreeMap<String, Vec<SourceDir>>,
+}
+
+/// A directory of a recipe's own sources; `.` is all of them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SourceDir(pub Option<TreePath>);
+
+impl<'de> Deserialize<'de> for SourceDir {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let below = (text != ".").then(|| text.parse()).transpose().map_err(D::Error::custom)?;
+        Ok(Self(below))
+    }
 }
 
 impl Default for CargoSpec {
@@ -251,7 +268,8 @@ impl Default for CargoSpec {
             tests: Vec::new(),
             features: Vec::new(),
             default_features: true,
-            units: Units::Off,
+            units: Units::default(),
+            inputs: BTreeMap::new(),
         }
     }
 }

@@ -14,9 +14,9 @@ use crate::{Digest, Tree, TreePath, Usage, document::Version1};
 #[serde(rename_all = "kebab-case")]
 pub enum Units {
     /// Not: the whole build in one room.
-    #[default]
     Off,
     /// From the highest rung that bears: [`Rung::PerPackage`], [`Rung::Whole`], then [`Rung::OneRoom`].
+    #[default]
     Auto,
     /// On [`Rung::PerPackage`] or not at all.
     PerPackage,
@@ -34,15 +34,10 @@ impl Units {
             Self::Whole => &[Rung::Whole],
         }
     }
-
-    /// Whether nothing is said of units.
-    pub fn is_off(&self) -> bool {
-        *self == Self::Off
-    }
 }
 
-/// How far a build was cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How far a build was cut; the highest comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rung {
     /// Units that see their own package, or the whole workspace if they are of it.
