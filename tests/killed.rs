@@ -33,15 +33,10 @@ fn killed_in_mid_build(lane: &Lane) {
 
 /// The keepers of an eadem, and its launcher: its children, whatever else the machine runs.
 fn keepers(eadem: u32) -> Vec<u32> {
-    process::with_words(KEEPER).into_iter().filter(|pid| parent(*pid) == Some(eadem)).collect()
+    process::with_words(KEEPER).into_iter().filter(|pid| process::parent(*pid) == Some(eadem)).collect()
 }
 
 const KEEPER: &str = "eadem __room";
-
-fn parent(pid: u32) -> Option<u32> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
-}
 
 #[test]
 fn a_killed_eadem_of_root_leaves_no_process_mount_or_directory() {

@@ -31,5 +31,6 @@ mod support;
 mod surroundings;
 mod tidy;
 mod units;
+mod units_failing;
 mod units_hostile;
 mod verify;

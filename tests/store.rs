@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    io::{BufRead, BufReader},
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, Stdio},
@@ -123,21 +124,24 @@ fn whoever_waits_for_a_unit_can_be_interrupted() {
         let pid = rustix::process::Pid::from_child(child);
         rustix::process::kill_process(pid, signal).expect("eadem runs");
     };
-    let n_logs = || disk::list(&world.store().join("logs")).len();
     let mut commands = ["wait-one", "wait-two"].map(|recipe| world.command(["build", recipe]));
+    commands[1].args(["--format", "json"]);
     let [one, two] = commands.each_mut();
     let one = start(one);
     wait_for("a turn", || (n_turns(&world) > 0).then_some(()));
     signal(&one, rustix::process::Signal::STOP);
     // Both start with the same units, and whoever has their turns does not move.
-    let (n_before, two) = (n_logs(), start(two));
-    wait_for("the second build", || (n_logs() > n_before).then_some(()));
+    let mut two = start(two);
+    let mut told = BufReader::new(two.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
+    let waits = told.any(|line| line.contains(r#""step":"waits""#));
     signal(&two, rustix::process::Signal::INT);
+    let rest: Vec<String> = told.collect();
     let second = end(&commands[1], two);
     // First, so that a failure leaves nobody who does not move.
     signal(&one, rustix::process::Signal::CONT);
-    // It says nothing if its own room was not there yet.
-    drop(second.exit(130));
+    assert!(waits, "{second}");
+    drop(second.exit(130).stderr_has("was interrupted"));
+    assert!(rest.iter().any(|line| line.contains(r#""exit":130"#)), "{rest:?}");
     drop(end(&commands[0], one).exit(0));
     assert_eq!(n_turns(&world), 0);
 }

@@ -21,7 +21,7 @@ fn differs(name: &str) {
     let run = lane.run(&mut world.command(["verify", name])).exit(1);
     let stdout = run.stdout();
     let lines: Vec<&str> = stdout.lines().collect();
-    assert_eq!(lines.len(), 5, "{run}");
+    assert_eq!(lines.len(), 7, "{run}");
     assert_eq!(
         (lines[0], lines[1]),
         (format!("differs  {name}").as_str(), format!("  bin/{name}").as_str()),
@@ -31,6 +31,8 @@ fn differs(name: &str) {
     let offset = disk::first_difference(&one, &two);
     assert_eq!(lines[4], format!("    first difference at byte {offset}"), "{run}");
     assert!(offset < one.len().max(two.len()), "the two are equal");
+    assert!(lines[5].starts_with(&format!("  blamed: the build script of {name} 1.0.0: ")), "{run}");
+    assert_eq!(lines[6], format!("  follows: the compilation of {name} 1.0.0"), "{run}");
 }
 
 /// Reads a line such as `round 1: an executable of 5 bytes, sha256:…` and gives the bytes that it means.

@@ -49,6 +49,11 @@ impl Console {
         Self { talk: *talk, colour, bars, steps: Mutex::default(), lost: AtomicBool::new(false) }
     }
 
+    /// One that says things in the same way, without this one's bars.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(&self.talk)
+    }
+
     /// Whether standard output carries JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.talk.format == Format::Json

@@ -6,6 +6,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -68,7 +69,7 @@ impl Wiring {
         let left = sweep(&store);
         let network = Network::new(network_options(&config, global.offline)?, Arc::clone(&store))?;
         let engine = Watched(choose_engine(global, store.rooms_dir())?);
-        end_on_interrupt();
+        end_on_interrupt(console);
         Ok(Self {
             store,
             network,
@@ -203,17 +204,35 @@ fn use_threads(n: usize) -> Result<(), Report> {
 ///
 /// A terminal that is closed and a job that is cancelled mean the same: a daemon's containers do not end
 /// with eadem, and there may be no next start.
-fn end_on_interrupt() {
+fn end_on_interrupt(console: &Console) {
     // Without handlers eadem ends as programs do.
     let Ok(mut signals) = Signals::new(interrupts()) else { return };
+    let console = console.another();
     thread::spawn(move || {
         for _ in signals.forever() {
-            if CANCEL.is_cancelled() || !IN_ROOM.load(Ordering::SeqCst) {
+            if CANCEL.is_cancelled() {
                 end_at_once();
+            }
+            if !IN_ROOM.load(Ordering::SeqCst) {
+                break;
             }
             CANCEL.cancel();
         }
+        say_interrupted(console);
+        end_at_once();
     });
+}
+
+/// Says why eadem ends, unless nobody takes what it says.
+fn say_interrupted(console: Console) {
+    const PATIENCE: Duration = Duration::from_millis(200);
+    let (said, heard) = mpsc::channel();
+    thread::spawn(move || {
+        console.fail(&Report::new(Exit::Interrupted, "interrupted"));
+        // Nobody waits any more who was not patient.
+        let _ = said.send(());
+    });
+    let _ = heard.recv_timeout(PATIENCE);
 }
 
 /// Under nohup a terminal that is closed ends nothing.

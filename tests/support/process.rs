@@ -10,8 +10,19 @@ pub(crate) fn with_words(text: &str) -> Vec<u32> {
     pids.filter(|pid| *pid != std::process::id() && words(*pid).contains(text)).collect()
 }
 
+/// The process that started this one, as long as both are there.
+pub(crate) fn parent(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
+}
+
+/// Whether a process was started by another one, or by one that it started.
+pub(crate) fn descends(pid: u32, from: u32) -> bool {
+    std::iter::successors(Some(pid), |pid| parent(*pid)).any(|pid| pid == from)
+}
+
 /// A process's command line; empty if the process is gone or a zombie.
-fn words(pid: u32) -> String {
+pub(crate) fn words(pid: u32) -> String {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&bytes).replace('\0', " ")
 }

@@ -1,6 +1,6 @@
 //! How a session comes by what its units give.
 
-use eadem_model::{Digest, Rung, UnitRecord};
+use eadem_model::{Digest, Rung, UnitRecord, UnitStep};
 
 use crate::{
     DriveError, Fall, Ledger, diagnosis,
@@ -91,7 +91,10 @@ impl Way for Once<'_> {
         if let Some(record) = self.find(bench, &key)? {
             return Ok(self.known(bench, key, unit, record));
         }
-        let Some(turn) = bench.store.unit_turn(&key, &bench.cancel)? else { return Ok(Given::Cancelled) };
+        let waits = || bench.tell(unit, UnitStep::Waits);
+        let Some(turn) = bench.store.unit_turn(&key, &bench.cancel, &waits)? else {
+            return Ok(Given::Cancelled);
+        };
         // Who had the turn before may have left a record.
         if let Some(record) = self.find(bench, &key)? {
             return Ok(self.known(bench, key, unit, record));

@@ -34,7 +34,7 @@ impl<'a> Progress<'a> {
     /// Takes what happened to a unit, and tells it on.
     pub(crate) fn take(&self, news: UnitNews) {
         let subject = self.subject.clone();
-        let is_over = !matches!(news.step, UnitStep::Began);
+        let is_over = !matches!(news.step, UnitStep::Began | UnitStep::Waits);
         let at = {
             let mut state = self.state();
             state.take(&news, &self.last);
@@ -64,6 +64,7 @@ impl State {
     fn take(&mut self, news: &UnitNews, last: &Forecast) {
         let name = news.name();
         match news.step {
+            UnitStep::Waits => return,
             UnitStep::Began => return self.running.push((name, news.package.clone())),
             UnitStep::Taken { wall_ms } => {
                 self.hits += 1;

@@ -178,6 +178,8 @@ pub struct UnitNews {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "kebab-case")]
 pub enum UnitStep {
+    /// Another build makes it just now.
+    Waits,
     /// Its room is being made.
     Began,
     /// It ran, and took this time.

@@ -5,6 +5,7 @@ use std::{
     io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    sync::Once,
     thread,
     time::Duration,
 };
@@ -28,18 +29,28 @@ pub struct UnitTurn {
 const LOOK: Duration = Duration::from_millis(20);
 
 impl Store {
-    /// Waits until nobody else makes the unit with a key; `None` if `cancel` ends the wait.
+    /// Waits until nobody else makes the unit with a key; `None` if `cancel` ends the wait. Whoever waits is told
+    /// once.
     ///
     /// Whoever waited looks again whether the unit is still to be made.
-    pub fn unit_turn(&self, key: &Digest, cancel: &Cancel) -> Result<Option<UnitTurn>, StoreError> {
+    pub fn unit_turn(
+        &self,
+        key: &Digest,
+        cancel: &Cancel,
+        waits: &dyn Fn(),
+    ) -> Result<Option<UnitTurn>, StoreError> {
         let path = self.turns_dir().join(key.hex());
+        let tell = Once::new();
         while !cancel.is_cancelled() {
             let file = File::options().create(true).append(true).open(&path).at(&path)?;
             match file.try_lock() {
                 Ok(()) if is_named(&file, &path)? => return Ok(Some(UnitTurn { path, _held: file })),
                 // Whoever held it has removed its name; others make a new one.
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => thread::sleep(LOOK),
+                Err(TryLockError::WouldBlock) => {
+                    tell.call_once(waits);
+                    thread::sleep(LOOK);
+                }
                 Err(TryLockError::Error(error)) => Err(error).at(&path)?,
             }
         }
@@ -105,7 +116,7 @@ mod tests {
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    let turn = store.unit_turn(&key, &cancel).expect("waits").expect("gets it");
+                    let turn = store.unit_turn(&key, &cancel, &|| ()).expect("waits").expect("gets it");
                     assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two are in at once");
                     n.fetch_add(1, Ordering::SeqCst);
                     inside.fetch_sub(1, Ordering::SeqCst);
@@ -120,10 +131,11 @@ mod tests {
     fn a_turn_of_another_unit_is_free_and_a_cancelled_wait_ends() {
         let (_dir, store) = store();
         let cancel = Cancel::new();
-        let _held = store.unit_turn(&Digest::of(b"one"), &cancel).expect("opens").expect("is free");
-        assert!(store.unit_turn(&Digest::of(b"two"), &cancel).expect("opens").is_some());
+        let _held = store.unit_turn(&Digest::of(b"one"), &cancel, &|| ()).expect("opens").expect("is free");
+        assert!(store.unit_turn(&Digest::of(b"two"), &cancel, &|| ()).expect("opens").is_some());
         thread::scope(|scope| {
-            let waiter = scope.spawn(|| store.unit_turn(&Digest::of(b"one"), &cancel).expect("waits"));
+            let waiter =
+                scope.spawn(|| store.unit_turn(&Digest::of(b"one"), &cancel, &|| ()).expect("waits"));
             cancel.cancel();
             assert!(waiter.join().expect("ends").is_none());
         });
@@ -132,7 +144,8 @@ mod tests {
     #[test]
     fn what_a_killed_holder_left_is_swept_and_what_is_held_stays() {
         let (dir, store) = store();
-        let held = store.unit_turn(&Digest::of(b"held"), &Cancel::new()).expect("opens").expect("is free");
+        let held =
+            store.unit_turn(&Digest::of(b"held"), &Cancel::new(), &|| ()).expect("opens").expect("is free");
         fs::write(store.turns_dir().join(Digest::of(b"left").hex()), "").expect("written");
         drop(Store::open(dir.path()).expect("opens again"));
         assert_eq!(turns(&store), 1);
