@@ -1,6 +1,6 @@
 //! eadem is killed in the middle of a build: nothing stays behind.
 
-use std::process::Stdio;
+use std::{path::Path, process::Stdio};
 
 use crate::support::{
     disk,
@@ -18,7 +18,7 @@ fn killed_in_mid_build(lane: &Lane) {
     let mounts = process::mounts();
     let mut command = world.command(["build", "sleeper"]);
     let mut eadem = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("eadem starts");
-    wait_for("the build script", || process::with_words(SLEEPER).pop());
+    wait_for("the build script", || process::run_as_unit(SLEEPER));
     assert!(!disk::leftovers(lane.store()).is_empty(), "a build has a room");
     let keepers = keepers(eadem.id());
     assert!(!keepers.is_empty(), "a room has a keeper");
@@ -27,8 +27,16 @@ fn killed_in_mid_build(lane: &Lane) {
     wait_for("the end of the room's processes", || process::with_words(SLEEPER).is_empty().then_some(()));
     let lives = || process::with_words(KEEPER).iter().any(|pid| keepers.contains(pid));
     wait_for("the end of the room's keeper", || (!lives()).then_some(()));
-    wait_for("the end of the room's directory", || disk::leftovers(lane.store()).is_empty().then_some(()));
+    let rooms = || disk::leftovers(lane.store()).into_iter().filter(|path| is_room(path)).collect::<Vec<_>>();
+    wait_for("the end of the rooms' directories", || rooms().is_empty().then_some(()));
     assert_eq!(process::mounts(), mounts);
+    // What a room was to start with is removed by the next start.
+    drop(world.eadem(["image", "ls"]).exit(0));
+    disk::expect_swept(lane.store());
+}
+
+fn is_room(path: &Path) -> bool {
+    path.parent().is_some_and(|parent| parent.ends_with("rooms"))
 }
 
 /// The keepers of an eadem, and its launcher: its children, whatever else the machine runs.
@@ -55,7 +63,7 @@ fn what_a_killed_keeper_leaves_is_swept_by_the_next_start() {
     let _turn = turn();
     let mut command = world.command(["build", "sleeper"]);
     let mut eadem = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("eadem starts");
-    wait_for("the build script", || process::with_words(SLEEPER).pop());
+    wait_for("the build script", || process::run_as_unit(SLEEPER));
     for keeper in keepers(eadem.id()) {
         let pid = rustix::process::Pid::from_raw(keeper.cast_signed()).expect("a process is not 0");
         // The room's pid 1 has the keeper's words too; it may die before it is this one's turn.
@@ -75,7 +83,7 @@ fn an_interrupt_from_the_terminal_ends_the_build_in_order() {
     let _turn = turn();
     let mut command = world.command(["build", "sleeper"]);
     let eadem = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("eadem starts");
-    wait_for("the build script", || process::with_words(SLEEPER).pop());
+    wait_for("the build script", || process::run_as_unit(SLEEPER));
     let pid = rustix::process::Pid::from_child(&eadem);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("eadem runs");
     let output = eadem.wait_with_output().expect("eadem is ours");

@@ -125,14 +125,14 @@ fn whoever_waits_for_a_unit_can_be_interrupted() {
         rustix::process::kill_process(pid, signal).expect("eadem runs");
     };
     let mut commands = ["wait-one", "wait-two"].map(|recipe| world.command(["build", recipe]));
-    commands[1].args(["--format", "json"]);
-    let [one, two] = commands.each_mut();
-    let one = start(one);
-    wait_for("a turn", || (n_turns(&world) > 0).then_some(()));
+    let [one, two] = commands.each_mut().map(|command| command.args(["--format", "json"]));
+    let mut one = start(one);
+    let mut first = lines_of(&mut one);
+    assert!(first.any(|line| line.contains(r#""step":"began""#)), "a unit has its turn");
     signal(&one, rustix::process::Signal::STOP);
     // Both start with the same units, and whoever has their turns does not move.
     let mut two = start(two);
-    let mut told = BufReader::new(two.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
+    let mut told = lines_of(&mut two);
     let waits = told.any(|line| line.contains(r#""step":"waits""#));
     signal(&two, rustix::process::Signal::INT);
     let rest: Vec<String> = told.collect();
@@ -142,8 +142,14 @@ fn whoever_waits_for_a_unit_can_be_interrupted() {
     assert!(waits, "{second}");
     drop(second.exit(130).stderr_has("was interrupted"));
     assert!(rest.iter().any(|line| line.contains(r#""exit":130"#)), "{rest:?}");
+    assert!(first.count() > 0, "it goes on");
     drop(end(&commands[0], one).exit(0));
     assert_eq!(n_turns(&world), 0);
+}
+
+/// What a child says, line by line as it comes.
+fn lines_of(child: &mut Child) -> impl Iterator<Item = String> + use<> {
+    BufReader::new(child.stdout.take().expect("it is piped")).lines().map_while(Result::ok)
 }
 
 #[test]
