@@ -35,6 +35,8 @@ const TURNS: usize = 150;
 /// Rooms that follow each other, as the units of a large build will.
 const MANY: usize = 300;
 const AT_ONCE: usize = 2;
+/// How many of a kind follow each other before it is another's turn.
+const IN_A_ROW: usize = 10;
 
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
@@ -47,8 +49,12 @@ fn main() -> ExitCode {
 /// One way to start `true`, and what it took.
 struct Contestant<'a> {
     name: &'static str,
-    start: Box<dyn Fn() + 'a>,
+    start: Box<dyn Fn() + Sync + 'a>,
     times: Vec<Time>,
+    /// Where several are started at a time.
+    many: Vec<Duration>,
+    /// What all of those took, with the removal of what they left.
+    whole: Duration,
 }
 
 fn measure(words: &[String]) -> ExitCode {
@@ -59,28 +65,27 @@ fn measure(words: &[String]) -> ExitCode {
     contestants.retain(|one| words.is_empty() || words.iter().any(|word| word == one.name));
     say_absent(words, &contestants);
     say_load();
+    let settle = || [&kept, &plain].iter().for_each(|world| world.engine.settle().expect("all are removed"));
     contestants.iter_mut().for_each(|one| (one.start)());
     for _ in 0..TURNS {
         for one in &mut contestants {
-            one.times.push(time(&one.start, || {
-                [&kept, &plain].iter().for_each(|world| world.engine.settle().expect("all are removed"));
-            }));
+            one.times.push(time(&one.start, settle));
         }
     }
-    contestants.iter_mut().for_each(Contestant::tell);
-    many("native", &plain);
-    many("launcher", &kept);
+    println!("one at a time:");
+    tell(contestants.iter_mut().map(Contestant::one_at_a_time));
+    say_load();
+    many(&mut contestants, settle);
+    println!("{MANY}, {AT_ONCE} at a time:");
+    tell(contestants.iter_mut().map(Contestant::many_at_a_time));
     say_load();
     ExitCode::SUCCESS
 }
 
 fn contestants<'a>(kept: &'a World, plain: &'a World, others: &'a Others) -> Vec<Contestant<'a>> {
-    let mut all: Vec<Contestant<'a>> = others
-        .commands()
-        .into_iter()
-        .map(|(name, run)| Contestant { name, start: Box::new(run), times: Vec::new() })
-        .collect();
-    let mut add = |name, start| all.push(Contestant { name, start, times: Vec::new() });
+    let mut all: Vec<Contestant<'a>> =
+        others.commands().into_iter().map(|(name, run)| Contestant::new(name, Box::new(run))).collect();
+    let mut add = |name, start| all.push(Contestant::new(name, start));
     add("native", Box::new(move || room(plain)));
     add("launcher", Box::new(move || room(kept)));
     // What a room may write is small enough to lie in memory, as all does that the others write to.
@@ -100,29 +105,66 @@ fn small() -> Round {
     round
 }
 
-/// Total time of many rooms, the removal of the last one included.
-fn many(name: &str, world: &World) {
-    let since = Instant::now();
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| (0..MANY / AT_ONCE).for_each(|_| room(world)));
+/// Starts many of each, several at a time: a few in a row, as the units of a large build come, then the
+/// next contestant's turn. What is removed behind one's back is waited for before that.
+fn many(contestants: &mut [Contestant<'_>], settle: impl Fn()) {
+    for _ in 0..MANY / AT_ONCE / IN_A_ROW {
+        for one in &mut *contestants {
+            let (since, start) = (Instant::now(), &one.start);
+            let times = thread::scope(|scope| {
+                let in_a_row = || (0..IN_A_ROW).map(|_| wall(start)).collect::<Vec<_>>();
+                let threads: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(in_a_row)).collect();
+                threads.into_iter().flat_map(|one| one.join().expect("starts")).collect::<Vec<_>>()
+            });
+            settle();
+            one.whole += since.elapsed();
+            one.many.extend(times);
         }
-    });
-    world.engine.settle().expect("all are removed");
-    let (all, each) = (since.elapsed(), since.elapsed() / MANY as u32);
-    println!("{MANY} rooms, {AT_ONCE} at a time, {name}: {:.0} ms, {:.2} ms each", millis(all), millis(each));
+    }
 }
 
-impl Contestant<'_> {
-    fn tell(&mut self) {
+fn wall(work: impl Fn()) -> Duration {
+    let since = Instant::now();
+    work();
+    since.elapsed()
+}
+
+impl<'a> Contestant<'a> {
+    fn new(name: &'static str, start: Box<dyn Fn() + Sync + 'a>) -> Self {
+        Self { name, start, times: Vec::new(), many: Vec::new(), whole: Duration::ZERO }
+    }
+
+    fn one_at_a_time(&mut self) -> Row {
         let processor = self.times.iter().map(|time| time.processor).sum::<Duration>() / TURNS as u32;
-        self.times.sort_by_key(|time| time.wall);
-        let (median, least) = (millis(self.times[TURNS / 2].wall), millis(self.times[0].wall));
-        println!(
-            "{:9} median {median:6.2} ms, least {least:6.2} ms, processor {:6.2} ms",
-            self.name,
-            millis(processor)
-        );
+        let mut walls: Vec<_> = self.times.iter().map(|time| time.wall).collect();
+        walls.sort();
+        Row { name: self.name, walls, beside: format!("processor {:6.2} ms", millis(processor)) }
+    }
+
+    fn many_at_a_time(&mut self) -> Row {
+        let mut walls = std::mem::take(&mut self.many);
+        walls.sort();
+        let each = millis(self.whole) / walls.len() as f64;
+        Row { name: self.name, walls, beside: format!("a room each {each:6.2} ms") }
+    }
+}
+
+/// What is told of a contestant; the least time first.
+struct Row {
+    name: &'static str,
+    walls: Vec<Duration>,
+    beside: String,
+}
+
+/// A line for each contestant, with its median as a part of bubblewrap's.
+fn tell(rows: impl Iterator<Item = Row>) {
+    let rows: Vec<Row> = rows.collect();
+    let median = |row: &Row| millis(row.walls[row.walls.len() / 2]);
+    let measure = rows.iter().find(|row| row.name == "bwrap").map(median);
+    for row in &rows {
+        let (name, beside, median, least) = (row.name, &row.beside, median(row), millis(row.walls[0]));
+        let part = measure.map_or(String::new(), |one| format!(" ({:.2} of bwrap)", median / one));
+        println!("{name:9} median {median:6.2} ms, least {least:6.2} ms, {beside}{part}");
     }
 }
 

@@ -6,6 +6,7 @@ use std::{
     os::unix::process::CommandExt,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use crate::answers;
@@ -55,7 +56,7 @@ impl Others {
     }
 
     /// Everyone that is here and works.
-    pub(crate) fn commands(&self) -> Vec<(&'static str, impl Fn() + '_)> {
+    pub(crate) fn commands(&self) -> Vec<(&'static str, impl Fn() + Sync + '_)> {
         ["plain", "bwrap", "crun", "runc", "docker"]
             .into_iter()
             .filter(|name| (*name != "docker" || self.has_image) && answers(name, &mut self.command(name)))
@@ -68,7 +69,7 @@ impl Others {
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(if name == "plain" { "true" } else { name });
         let bundle = |command: &mut Command| {
-            command.arg("run").arg("--bundle").arg(self.bundle.path()).arg("eadem-bench");
+            command.arg("run").arg("--bundle").arg(self.bundle.path()).arg(free_name());
         };
         match name {
             "bwrap" => drop(command.args(BUBBLEWRAP)),
@@ -92,6 +93,12 @@ impl Drop for Others {
             answers("docker", Command::new("docker").args(["image", "rm", IMAGE]));
         }
     }
+}
+
+/// Runtimes know their containers by name, and several are there at a time.
+fn free_name() -> String {
+    static N_NAMED: AtomicUsize = AtomicUsize::new(0);
+    format!("eadem-bench-{}", N_NAMED.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Whether docker has the root file system as an image; its client finds the daemon that `DOCKER_HOST`
