@@ -32,6 +32,7 @@ mod live;
 mod output;
 mod owner;
 mod profile;
+mod refusal;
 mod replay;
 mod ssh;
 mod stage;
@@ -40,6 +41,7 @@ mod sweep;
 mod terminal;
 mod upload;
 mod visit;
+mod words;
 mod wrapper;
 
 pub use endpoint::Surroundings;
