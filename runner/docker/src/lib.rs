@@ -18,6 +18,7 @@
 
 mod abilities;
 mod archive;
+mod checkup;
 mod config;
 mod daemon;
 mod download;
@@ -44,5 +45,6 @@ mod visit;
 mod words;
 mod wrapper;
 
+pub use checkup::examine;
 pub use endpoint::Surroundings;
 pub use engine::DockerEngine;
