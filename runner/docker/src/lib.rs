@@ -39,6 +39,7 @@ mod ssh;
 mod stage;
 mod stay;
 mod sweep;
+mod tally;
 mod terminal;
 mod upload;
 mod visit;
