@@ -90,7 +90,7 @@ fn a_daemon_behind_tls_gives_the_tree_of_namespaces() {
     let world = unbuilt("tls");
     let run = lane.run(&mut tls.eadem(&world, &certificates, &["build", "steady"])).exit(0);
     assert_eq!(run.stdout(), expected, "{run}");
-    expect_end_of_input(tls.eadem(&world, &certificates, &["shell", "steady"]));
+    expect_end_of_input(&tls.eadem(&world, &certificates, &["shell", "steady"]));
     let doctor = Run::of(&mut tls.eadem(&world, &certificates, &["doctor", "--offline"])).exit(0);
     let line = |line: &&str| line.starts_with("good     docker") && line.ends_with(&tls.host);
     assert!(doctor.stdout().lines().any(|text| line(&text)), "{doctor}");
@@ -126,7 +126,7 @@ fn who_is_refused_by_tls_is_told_why_and_what_to_type() {
 }
 
 /// Runs a program in the room that reads to the end of what it is told; it has two minutes to see the end.
-fn expect_end_of_input(shell: Command) {
+fn expect_end_of_input(shell: &Command) {
     let mut timeout = Command::new("timeout");
     timeout.args(["--kill-after=5", "120"]).arg(shell.get_program()).args(shell.get_args());
     timeout.env_clear().envs(shell.get_envs().filter_map(|(name, value)| Some((name, value?))));
@@ -155,7 +155,7 @@ fn a_daemon_behind_ssh_gives_the_tree_of_namespaces() {
     sshd.let_in(&world);
     let run = lane.run(&mut over_ssh(&world, "ssh://afar", &["build", "steady"])).exit(0);
     assert_eq!(run.stdout(), expected, "{run}");
-    expect_end_of_input(over_ssh(&world, "ssh://afar", &["shell", "steady"]));
+    expect_end_of_input(&over_ssh(&world, "ssh://afar", &["shell", "steady"]));
     let doctor = Run::of(&mut over_ssh(&world, "ssh://afar", &["doctor", "--offline"])).exit(0);
     let line = |line: &str| line.starts_with("good     docker") && line.ends_with("ssh://afar");
     assert!(doctor.stdout().lines().any(line), "{doctor}");

@@ -91,14 +91,14 @@ fn dial(destination: &Destination, env: &[(String, String)]) -> Result<(Line, Co
     ssh.args(destination.port.map(|port| format!("-p{port}")));
     ssh.args(["--", &destination.who, "docker", "system", "dial-stdio"]);
     ssh.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let mut child = ssh.spawn().map_err(unstarted)?;
+    let mut child = ssh.spawn().map_err(|error| unstarted(&error))?;
     match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
         (Some(input), Some(output), Some(talk)) => Ok((Line::new(child, input, output), Complaint::of(talk))),
         _ => Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
     }
 }
 
-fn unstarted(error: io::Error) -> Error {
+fn unstarted(error: &io::Error) -> Error {
     io::Error::other(format!("ssh cannot be started: {error}")).into()
 }
 
