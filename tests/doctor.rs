@@ -130,3 +130,23 @@ fn the_apparmor_profile_is_printed_for_the_programs_real_path() {
         )),
     );
 }
+
+#[test]
+fn a_store_that_cannot_be_made_and_a_server_that_is_no_mirror_are_not_good() {
+    let server = Server::start().serve("/index/config.json", Answer::Whole(b"{}".to_vec()));
+    let (mirror, index) = (server.url("/debian"), server.url("/index/"));
+    let config = format!("mirrors: {{packages: [\"{mirror}\"], crate-index: \"sparse+{index}\"}}\n");
+    let world = World::of(Who::ordinary()).with_config(&config);
+    let run = world.with_store(std::path::Path::new("/nonexistent/store")).eadem(["doctor"]).exit(9);
+    let run = run.stdout_has(&format!("partly   mirror        packages at {mirror} answers 404 Not Found"));
+    drop(run.stdout_has("missing  store         /nonexistent/store cannot be made"));
+}
+
+#[test]
+fn a_help_that_nobody_takes_was_not_given() {
+    let full = fs::File::options().write(true).open("/dev/full").expect("is there");
+    let world = World::new();
+    let mut command = Command::new(world.command([""; 0]).get_program());
+    let output = command.arg("--help").stdout(full).output().expect("eadem starts");
+    drop(Run::new(&command, output).exit(9).one_error());
+}

@@ -3,6 +3,7 @@
 //! `tidy` and `bad_input` need nothing but a loopback; the rest is the *real* lane, which asks the
 //! distribution's mirror and the crates registry, makes rooms, and wants root (see `ci/test`).
 
+mod afar;
 mod archive;
 mod bad_input;
 mod build;

@@ -1,10 +1,16 @@
 //! The command line, as it is typed; the comments here are the help text.
 
-use std::{path::PathBuf, str::FromStr};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    str::FromStr,
+};
 
 use clap::{Parser, Subcommand, ValueEnum, error::ContextValue};
 
-use crate::{commands::KEEP_DAYS, paint::line};
+use os_display::Quotable;
+
+use crate::{commands::KEEP_DAYS, exit::Exit, paint::line};
 
 /// Builds a recipe twice in sealed rooms and says whether the bytes are the same
 #[derive(Debug, Parser)]
@@ -25,8 +31,21 @@ pub(crate) struct Args {
 impl Args {
     /// Reads the words that the program was started with; says what is wrong with them, and ends it.
     pub(crate) fn read() -> Self {
-        Self::try_parse().unwrap_or_else(|error| escaped(error).exit())
+        Self::try_parse().unwrap_or_else(|error| leave(&escaped(error)))
     }
+}
+
+/// Says what clap has to say. A help that could not be written was not given.
+#[expect(clippy::exit, reason = "there is nothing to go on with")]
+fn leave(error: &clap::Error) -> ! {
+    let written = error.print().and_then(|()| io::stdout().flush());
+    let is_lost = written.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe);
+    if is_lost && !error.use_stderr() {
+        // Nobody is left to be told when standard error is closed.
+        let _ = writeln!(io::stderr(), "error: standard output does not take the help");
+        std::process::exit(Exit::Machine.code().into());
+    }
+    std::process::exit(error.exit_code())
 }
 
 /// Words may hold anything, and are quoted.
@@ -378,6 +397,16 @@ pub(crate) struct Talk {
     pub(crate) color: When,
     pub(crate) progress: Progress,
     pub(crate) format: Format,
+}
+
+impl Global {
+    /// The options that say where things are, as they were typed.
+    pub(crate) fn places(&self) -> String {
+        let option = |name: &str, dir: &Option<PathBuf>| {
+            dir.as_ref().map(|dir| format!(" {name} {}", dir.maybe_quote())).unwrap_or_default()
+        };
+        option("-C", &self.directory) + &option("--store", &self.store)
+    }
 }
 
 impl Args {

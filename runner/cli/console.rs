@@ -23,6 +23,7 @@ use crate::{
 /// The terminal, or what stands in for it.
 pub(crate) struct Console {
     talk: Talk,
+    places: String,
     colour: bool,
     bars: Option<MultiProgress>,
     steps: Mutex<BTreeMap<(Phase, String), Step>>,
@@ -36,7 +37,8 @@ struct Step {
 }
 
 impl Console {
-    pub(crate) fn new(talk: &Talk) -> Self {
+    /// `places` are options that a command has to have that is typed next.
+    pub(crate) fn new(talk: &Talk, places: String) -> Self {
         let terminal = io::stderr().is_terminal();
         let colour = match talk.color {
             When::Always => true,
@@ -46,7 +48,7 @@ impl Console {
         let wanted =
             terminal && talk.progress == Progress::Auto && !talk.quiet && talk.format == Format::Human;
         let bars = wanted.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
-        Self { talk: *talk, colour, bars, steps: Mutex::default(), lost: AtomicBool::new(false) }
+        Self { talk: *talk, places, colour, bars, steps: Mutex::default(), lost: AtomicBool::new(false) }
     }
 
     /// One that says things in the same way, without this one's bars.
@@ -177,7 +179,8 @@ impl Console {
     }
 
     /// Says why a command failed, and gives its status.
-    pub(crate) fn fail(&self, report: &Report) -> Exit {
+    pub(crate) fn fail(&self, report: Report) -> Exit {
+        let report = report.with_options(&self.places);
         for step in std::mem::take(&mut *self.steps()).into_values() {
             step.bar.iter().for_each(ProgressBar::finish_and_clear);
         }

@@ -24,11 +24,11 @@ fn main() -> ExitCode {
         return exit;
     }
     let args = Args::read();
-    let console = Console::new(&args.talk());
+    let console = Console::new(&args.talk(), args.global.places());
     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| commands::run(&args, &console)));
     let exit = match done {
         Ok(Ok(exit)) => exit,
-        Ok(Err(report)) => console.fail(&report),
+        Ok(Err(report)) => console.fail(report),
         Err(_) => console.bug(),
     };
     console.finish(exit).into()

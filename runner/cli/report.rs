@@ -69,6 +69,12 @@ impl Report {
         self
     }
 
+    /// Lets the commands in hints have the options that were typed.
+    pub(crate) fn with_options(mut self, options: &str) -> Self {
+        self.hints.iter_mut().for_each(|hint| *hint = with_options(hint, options));
+        self
+    }
+
     /// The message and its causes in one line.
     pub(crate) fn line(&self) -> String {
         std::iter::once(&self.message).chain(&self.causes).cloned().collect::<Vec<_>>().join(": ")
@@ -104,6 +110,13 @@ impl Report {
         }
         text
     }
+}
+
+/// A hint is a command, or words with commands in ticks.
+pub(crate) fn with_options(hint: &str, options: &str) -> String {
+    let named = format!("eadem{options} ");
+    let hint = hint.replace("`eadem ", &format!("`{named}"));
+    hint.strip_prefix("eadem ").map(|rest| format!("{named}{rest}")).unwrap_or(hint)
 }
 
 /// Shows the line of a document with an arrow under the fault.
@@ -201,6 +214,12 @@ impl From<EngineError> for Report {
                 report.hints.push(remedy);
             }
             EngineError::Daemon { remedy, .. } => report.hints.extend(remedy),
+            EngineError::Killed => {
+                report.hints.push(
+                    "dmesg says whether memory was short; `limits: {memory-mib: N}` holds a build to less"
+                        .to_owned(),
+                );
+            }
             _ => {}
         }
         report
@@ -225,7 +244,7 @@ impl From<FlowError> for Report {
                 tail.iter().fold(Self::of(exit, &error), |report, line| report.fact(plain(line)))
             }
             FlowError::NoTerminal { .. } => Self::of(Exit::Usage, &error)
-                .hint("rooms of the engines native, docker and oci:RUNTIME can be entered, weak ones cannot"),
+                .hint("leave out --isolation weak: weak rooms cannot be entered, those of native, docker and oci:RUNTIME can"),
             FlowError::KeptInUse { ref recipe } => Self::of(Exit::Usage, &error)
                 .hint(format!("eadem shell --clean {recipe} enters a fresh room")),
             FlowError::Path(ref path) => Self::of(Exit::Invalid, path),
@@ -295,5 +314,19 @@ impl From<BuildFailure> for Report {
             }
             _ => report,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_in_hints_have_the_options_that_were_typed() {
+        let hint = |text: &str| with_options(text, " -C x --store y");
+        assert_eq!(hint("eadem lock a"), "eadem -C x --store y lock a");
+        assert_eq!(hint("keeps it for `eadem shell a`"), "keeps it for `eadem -C x --store y shell a`");
+        assert_eq!(hint("run eadem as root"), "run eadem as root");
+        assert_eq!(with_options("eadem lock a", ""), "eadem lock a");
     }
 }

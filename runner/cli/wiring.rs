@@ -134,21 +134,29 @@ pub(crate) fn reach(config: &Config) -> Result<Reach, Report> {
     Ok(Reach::new(&options)?)
 }
 
-/// Which daemon is asked is decided by the variables that Docker's own client reads.
+/// Which container daemons answer.
+pub(crate) fn daemons() -> Vec<Ability> {
+    eadem_docker::examine(&surroundings())
+}
+
 fn docker_engine(rooms_dir: PathBuf) -> Result<DockerEngine, Report> {
+    DockerEngine::new(surroundings(), rooms_dir)
+        .map_err(|error| Report::io("cannot prepare the docker engine", error))
+}
+
+/// Which daemon is asked is decided by the variables that Docker's own client reads.
+fn surroundings() -> Surroundings {
     /// What ssh needs to find the user's keys and agent, and nothing else.
     const SSH: [&str; 5] = ["HOME", "LOGNAME", "PATH", "SSH_AUTH_SOCK", "USER"];
     let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let home = text("HOME").map(|home| Path::new(&home).join(".docker"));
-    let surroundings = Surroundings {
+    Surroundings {
         host: text("DOCKER_HOST"),
         tls: text("DOCKER_TLS_VERIFY").is_some(),
         certificates: text("DOCKER_CERT_PATH").map(PathBuf::from).or(home),
         runtime_dir: text("XDG_RUNTIME_DIR").map(PathBuf::from),
         ssh: SSH.iter().filter_map(|name| Some(((*name).to_owned(), text(name)?))).collect(),
-    };
-    DockerEngine::new(surroundings, rooms_dir)
-        .map_err(|error| Report::io("cannot prepare the docker engine", error))
+    }
 }
 
 /// A room that stays is in nobody's way, so it keeps nobody from working.

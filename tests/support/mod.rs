@@ -1,5 +1,6 @@
 //! What the tests share.
 
+pub(crate) mod authority;
 pub(crate) mod disk;
 pub(crate) mod docker;
 pub(crate) mod fixture;
@@ -16,6 +17,7 @@ pub(crate) mod server;
 pub(crate) mod service;
 #[path = "../../runner/sandbox/tests/support/session.rs"]
 pub(crate) mod session;
+pub(crate) mod sshd;
 pub(crate) mod tarball;
 pub(crate) mod trace;
 pub(crate) mod user;

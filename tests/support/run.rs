@@ -75,8 +75,15 @@ impl Run {
     }
 
     /// All of standard error.
+    ///
+    /// Hints name the store that was typed, which in every test is another one; that is left out.
     pub(crate) fn stderr(&self) -> String {
-        String::from_utf8_lossy(&self.output.stderr).into_owned()
+        let text = String::from_utf8_lossy(&self.output.stderr).into_owned();
+        let mut words = self.command.split(' ').skip_while(|word| *word != "--store");
+        match words.nth(1) {
+            Some(store) => text.replace(&format!("eadem --store {store} "), "eadem "),
+            None => text,
+        }
     }
 }
 

@@ -81,3 +81,9 @@ fn answer(mut stream: &TcpStream, answers: &Answers) -> std::io::Result<()> {
 fn head(mut stream: &TcpStream, status: &str, length: usize) -> std::io::Result<()> {
     write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")
 }
+
+/// An address of the loopback where nobody listens.
+pub(crate) fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it is bound")
+}

@@ -90,7 +90,7 @@ impl<'a> Desk<'a> {
         for file in self.project.recipes(words)? {
             exit = match work(&file) {
                 Err(report) if self.keep_going && report.exit != Exit::Interrupted => {
-                    exit.worst(self.console.fail(&report))
+                    exit.worst(self.console.fail(report))
                 }
                 done => exit.worst(done?),
             };

@@ -7,7 +7,7 @@ use eadem_model::{Ability, Level};
 use crate::{
     args::{EngineChoice, Firmness, Global},
     config::Config,
-    doctor::{clock::Watch, daemon, disk, memory, mirror, store},
+    doctor::{clock::Watch, disk, memory, mirror, store},
     report::Report,
     wiring,
 };
@@ -38,7 +38,7 @@ pub(crate) fn examine(global: &Global) -> Examination {
 
     let mut abilities: Vec<Ability> = configuration.into_iter().collect();
     abilities.extend(wiring::native_abilities(rooms_dir.clone()));
-    abilities.extend(daemon::look());
+    abilities.extend(wiring::daemons());
     let (storage, places) = match &store_dir {
         Ok(dir) => (store::look(dir), disk::look(dir, ground.as_ref())),
         Err(report) => (fault("store", report), Vec::new()),

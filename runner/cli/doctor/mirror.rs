@@ -11,6 +11,8 @@ use crate::{config::Config, doctor::clock::ServerClock, wiring};
 
 const NAME: &str = "mirror";
 
+const REMEDY: &str = "name another one under `mirrors:` in config.yaml, or set https_proxy";
+
 /// What was found, and the servers' clocks.
 #[derive(Default)]
 pub(crate) struct Mirrors {
@@ -74,12 +76,16 @@ fn clock(server: &str, answer: &Result<Answered, String>) -> Option<ServerClock>
 
 fn ability(server: &str, answer: Result<Answered, String>) -> Ability {
     match answer {
+        // Not every mirror lists its directories, and not every server is a mirror.
+        Ok(Answered { status, .. }) if !status.starts_with(['2', '3']) => {
+            let found = format!("{server} answers {status}: it may not be one");
+            Ability::flawed(NAME, Level::Partly, found, Some(REMEDY.to_owned()))
+        }
         Ok(Answered { status, took, .. }) => {
             Ability::good(NAME, format!("{server} answers {status} in {} ms", took.as_millis()))
         }
         Err(why) => {
-            let remedy = "name another one under `mirrors:` in config.yaml, or set https_proxy".to_owned();
-            Ability::flawed(NAME, Level::Missing, format!("{server}: {why}"), Some(remedy))
+            Ability::flawed(NAME, Level::Missing, format!("{server}: {why}"), Some(REMEDY.to_owned()))
         }
     }
 }

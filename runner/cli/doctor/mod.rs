@@ -3,7 +3,6 @@
 
 pub(crate) mod apparmor;
 mod clock;
-mod daemon;
 mod disk;
 pub(crate) mod examination;
 mod memory;

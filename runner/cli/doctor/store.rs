@@ -4,6 +4,7 @@ use std::path::Path;
 
 use eadem_model::{Ability, Level};
 use eadem_store::{Look, inspect};
+use rustix::fs::{Access, access};
 
 use crate::report::Report;
 
@@ -18,6 +19,9 @@ pub(crate) fn look(dir: &Path) -> Ability {
     match inspect(dir) {
         Err(error) => missing(Report::from(error).line()),
         Ok(Look::Foreign) => missing(format!("{place} holds other things than a store")),
+        Ok(Look::New) if !can_be_made(dir) => {
+            missing(format!("{place} cannot be made: it lies where nothing may be written"))
+        }
         Ok(Look::New) => Ability::good(NAME, format!("{place} will be made by the first command")),
         Ok(Look::Store { owner, .. }) if owner != me => {
             missing(format!("{place} belongs to the user {owner}, and this is {me}"))
@@ -30,6 +34,12 @@ pub(crate) fn look(dir: &Path) -> Ability {
             Ability::good(NAME, format!("{place}, layout {layout}, yours{leftovers}"))
         }
     }
+}
+
+/// Whether the nearest directory that is there takes new ones.
+fn can_be_made(dir: &Path) -> bool {
+    let nearest = dir.ancestors().find(|dir| dir.exists());
+    nearest.is_some_and(|dir| access(dir, Access::WRITE_OK | Access::EXEC_OK).is_ok())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A daemon that answers, and what is known of it.
 
-use std::{error::Error as _, io};
+use std::time::Duration;
 
 use bollard::{
     Docker,
@@ -8,11 +8,19 @@ use bollard::{
     models::{SystemInfo, SystemVersion},
 };
 use eadem_model::EngineError;
+use tokio::time::timeout;
 
-use crate::endpoint::{Endpoint, Surroundings};
+use crate::{
+    endpoint::{Endpoint, Surroundings},
+    refusal::unreachable,
+    words::words,
+};
 
 /// The oldest version of the API that has all that a room needs: that of Docker 19.03.
 const OLDEST: (u32, u32) = (1, 40);
+
+/// How long a daemon may take to say who it is. ssh has 30 s of its own to get there.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Who made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +50,7 @@ impl Daemon {
         let candidates = Endpoint::candidates(surroundings)?;
         let mut refusals = Vec::new();
         for endpoint in &candidates {
-            match ask(endpoint, surroundings).await {
+            match ask(endpoint, surroundings, PATIENCE).await {
                 Ok((docker, version, info)) => return Self::of(endpoint, docker, &version, info),
                 Err(error) => refusals.push((endpoint, error)),
             }
@@ -84,7 +92,7 @@ impl Daemon {
                 },
                 error => EngineError::Daemon {
                     daemon,
-                    what: format!("went away when it was asked {attempt}: {}", chain(&error)),
+                    what: format!("went away when it was asked {attempt}: {}", words(&error)),
                     remedy: None,
                 },
             }
@@ -118,14 +126,19 @@ pub(crate) fn is_absence(error: &Error) -> bool {
     matches!(error, Error::DockerResponseServerError { status_code: 404, .. })
 }
 
-async fn ask(
+/// Asks a daemon who it is.
+pub(crate) async fn ask(
     endpoint: &Endpoint,
     surroundings: &Surroundings,
+    patience: Duration,
 ) -> Result<(Docker, SystemVersion, SystemInfo), Error> {
-    let docker = endpoint.client(surroundings)?;
-    let version = docker.version().await?;
-    let info = docker.info().await?;
-    Ok((docker, version, info))
+    let asking = async {
+        let docker = endpoint.client(surroundings)?;
+        let version = docker.version().await?;
+        let info = docker.info().await?;
+        Ok((docker, version, info))
+    };
+    timeout(patience, asking).await.unwrap_or(Err(Error::RequestTimeoutError))
 }
 
 fn make(version: &SystemVersion) -> Make {
@@ -137,61 +150,6 @@ fn make(version: &SystemVersion) -> Make {
 fn number(api: &str) -> (u32, u32) {
     let mut parts = api.split('.').map(|part| part.parse().unwrap_or(0));
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
-}
-
-/// An error's words and those of its causes, each once.
-fn chain(error: &Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !words.contains(&more) {
-            words = format!("{words}: {more}");
-        }
-        cause = error.source();
-    }
-    words
-}
-
-fn unreachable(refusals: &[(&Endpoint, Error)]) -> EngineError {
-    let locked = refusals.iter().find(|(_, error)| is_forbidden(error));
-    if let Some((endpoint, _)) = locked {
-        return EngineError::Daemon {
-            daemon: format!("the daemon at {endpoint}"),
-            what: "does not let this user in".to_owned(),
-            remedy: Some("sudo usermod --append --groups docker \"$USER\", then log in again".to_owned()),
-        };
-    }
-    let tried = refusals.iter().map(|(endpoint, error)| format!("{endpoint} ({})", reason(error)));
-    EngineError::Daemon {
-        daemon: "no daemon of Docker or Podman".to_owned(),
-        what: format!("answers at {}", tried.collect::<Vec<_>>().join(", ")),
-        remedy: Some(
-            "sudo systemctl start docker, or: systemctl --user start podman.socket, \
-             or name one: export DOCKER_HOST=unix:///PATH"
-                .to_owned(),
-        ),
-    }
-}
-
-fn reason(error: &Error) -> String {
-    match error {
-        Error::SocketNotFoundError(_) => "there is no such socket".to_owned(),
-        error => chain(error),
-    }
-}
-
-/// Whether one of the causes is the kernel's "permission denied".
-fn is_forbidden(error: &Error) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.downcast_ref::<io::Error>().is_some_and(|it| it.kind() == io::ErrorKind::PermissionDenied) {
-            return true;
-        }
-        cause = error.source();
-    }
-    // The client hands the kernel's error on as its own, without naming it as a cause.
-    matches!(error, Error::IOError { err } if err.kind() == io::ErrorKind::PermissionDenied)
 }
 
 #[cfg(test)]

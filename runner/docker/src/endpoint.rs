@@ -2,6 +2,8 @@
 
 use std::{
     fmt,
+    fs::File,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -47,21 +49,32 @@ impl Endpoint {
         if let Some(host) = surroundings.host.as_deref().filter(|host| !host.is_empty()) {
             return Ok(vec![Self::parse(host, surroundings)?]);
         }
-        let own = surroundings.runtime_dir.iter();
-        let own = own.flat_map(|dir| [dir.join("docker.sock"), dir.join("podman/podman.sock")]);
-        let system = ["/var/run/docker.sock", "/run/podman/podman.sock"].map(PathBuf::from);
-        let [docker, podman] = system;
-        Ok([docker].into_iter().chain(own).chain([podman]).map(Self::Socket).collect())
+        Ok([Self::of_docker(surroundings), Self::of_podman(surroundings)].concat())
+    }
+
+    /// Where Docker Engine usually listens.
+    pub(crate) fn of_docker(surroundings: &Surroundings) -> Vec<Self> {
+        let own = surroundings.runtime_dir.iter().map(|dir| dir.join("docker.sock"));
+        ["/var/run/docker.sock".into()].into_iter().chain(own).map(Self::Socket).collect()
+    }
+
+    /// Where Podman usually listens.
+    pub(crate) fn of_podman(surroundings: &Surroundings) -> Vec<Self> {
+        let own = surroundings.runtime_dir.iter().map(|dir| dir.join("podman/podman.sock"));
+        own.chain(["/run/podman/podman.sock".into()]).map(Self::Socket).collect()
     }
 
     fn parse(host: &str, surroundings: &Surroundings) -> Result<Self, EngineError> {
         match host.split_once("://") {
             Some(("unix", path)) if path.starts_with('/') => Ok(Self::Socket(path.into())),
-            Some(("tcp", address)) if !address.is_empty() => match &surroundings.certificates {
-                Some(dir) if surroundings.tls => Ok(Self::Tls(address.to_owned(), dir.clone())),
-                None if surroundings.tls => Err(no_certificates(host)),
-                _ => Ok(Self::Plain(address.to_owned())),
-            },
+            Some(("tcp", rest)) if is_address(rest) => {
+                let address = rest.trim_end_matches('/').to_owned();
+                match &surroundings.certificates {
+                    Some(dir) if surroundings.tls => Ok(Self::Tls(address, dir.clone())),
+                    None if surroundings.tls => Err(no_certificates(host)),
+                    _ => Ok(Self::Plain(address)),
+                }
+            }
             Some(("ssh", rest)) => Destination::parse(rest).map(Self::Ssh).ok_or_else(|| unreadable(host)),
             _ => Err(unreadable(host)),
         }
@@ -75,8 +88,9 @@ impl Endpoint {
             }
             Self::Plain(address) => Docker::connect_with_http(address, PATIENCE, API_DEFAULT_VERSION),
             Self::Tls(address, dir) => {
-                let [key, certificate, authority] =
-                    ["key.pem", "cert.pem", "ca.pem"].map(|name| dir.join(name));
+                let files = ["key.pem", "cert.pem", "ca.pem"].map(|name| dir.join(name));
+                files.iter().try_for_each(|file| readable(file))?;
+                let [key, certificate, authority] = files;
                 Docker::connect_with_ssl(
                     address,
                     &key,
@@ -117,9 +131,33 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// `HOST:PORT`. A name and a password have no meaning there, and would be shown.
+fn is_address(text: &str) -> bool {
+    let is_odd = |c: char| c.is_whitespace() || c.is_control() || c == '@';
+    !text.trim_end_matches('/').is_empty() && !text.contains(is_odd)
+}
+
+/// The client passes over a certificate that it cannot read.
+fn readable(file: &Path) -> Result<(), Error> {
+    let failed = |error| io::Error::other(format!("cannot read {}: {error}", file.display()));
+    Ok(File::open(file).map(drop).map_err(failed)?)
+}
+
+/// An address may hold a password.
+fn without_password(host: &str) -> String {
+    match (host.split_once("://"), host.rsplit_once('@')) {
+        (Some((scheme, rest)), Some((user, address)))
+            if rest.contains('@') && user.matches(':').count() > 1 =>
+        {
+            format!("{scheme}://{address}")
+        }
+        _ => host.to_owned(),
+    }
+}
+
 fn unreadable(host: &str) -> EngineError {
     EngineError::Daemon {
-        daemon: format!("`{host}`"),
+        daemon: format!("`{}`", without_password(host)),
         what: "is no address of a daemon".to_owned(),
         remedy: Some("export DOCKER_HOST=unix:///PATH, tcp://HOST:PORT or ssh://USER@HOST".to_owned()),
     }
@@ -176,6 +214,23 @@ mod tests {
         surroundings.certificates = Some("/certs".into());
         let found = Endpoint::candidates(&surroundings).expect("readable");
         assert_eq!(found, [Endpoint::Tls("host:2376".into(), "/certs".into())]);
+    }
+
+    #[test]
+    fn passwords_are_no_part_of_an_address_and_are_not_shown() {
+        for host in
+            ["ssh://me:secret@far.invalid:22", "ssh://me:secret@far.invalid", "tcp://me:secret@far.invalid:1"]
+        {
+            let error = Endpoint::candidates(&named(host)).expect_err(host).to_string();
+            assert!(error.contains("far.invalid") && !error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_there_is_named() {
+        let endpoint = Endpoint::Tls("far.invalid:1".into(), "/none".into());
+        let error = endpoint.client(&Surroundings::default()).expect_err("is not there").to_string();
+        assert!(error.starts_with("cannot read /none/key.pem: "), "{error}");
     }
 
     #[test]

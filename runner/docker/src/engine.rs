@@ -9,7 +9,7 @@ use std::{
 use bollard::query_parameters::CreateContainerOptions;
 use eadem_model::{
     Abilities, Architecture, Digest, Ending, Engine, EngineError, Event, Inputs, Isolation, Outcome,
-    OutputSink, Room, RoomPath, Round, Terminal, TreePath, Usage, Users, Watch,
+    OutputSink, Room, RoomPath, Round, Terminal, TreePath, Users, Watch,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -27,6 +27,7 @@ use crate::{
     stage,
     stay::{Stay, Thing},
     sweep::sweep,
+    tally::Tally,
     wrapper::{Program, Tools},
 };
 
@@ -121,7 +122,7 @@ impl DockerEngine {
         let tools = Tools::of(&places.layer_dirs);
         let course = match self.course(stay, room, places, tools, out, watch) {
             Ok(course) => course,
-            Err(Stop::Cancelled) => Course { ending: Ending::Cancelled, usage: Usage::default() },
+            Err(Stop::Cancelled) => Course::before_its_start(Ending::Cancelled),
             Err(Stop::Error(error)) => return Err(error),
         };
         Ok(outcome(stay.daemon, room, tools, course))
@@ -137,8 +138,9 @@ impl DockerEngine {
         watch: &Watch<'_>,
     ) -> Result<Course, Stop> {
         let program = Program { tools, streams: Streams::Log };
-        let container = self.runtime.block_on(create(stay, room, places, program))?;
-        let course = self.runtime.block_on(live(stay.daemon, &container, room, watch, Audience::Log))?;
+        let Made { container, tally } = self.runtime.block_on(create(stay, room, places, program))?;
+        let course = live(stay.daemon, &container, room, watch, Audience::Log, tally);
+        let course = self.runtime.block_on(course)?;
         let ending = match course.ending {
             Ending::Success => self.take(stay, &container, room, out)?,
             other => other,
@@ -277,22 +279,38 @@ fn passes(daemon: &Daemon, room: &Room) -> Result<(), EngineError> {
     }
 }
 
-/// Makes all that a room needs; gives the container, which can be started.
+/// A container that can be started.
+pub(crate) struct Made {
+    pub(crate) container: String,
+    /// What counts what is written there, if something can.
+    pub(crate) tally: Option<Tally>,
+}
+
+/// Makes all that a room needs.
 pub(crate) async fn create(
     stay: &Stay<'_>,
     room: &Room,
     places: Places,
     program: Program,
-) -> Result<String, Stop> {
+) -> Result<Made, Stop> {
     let rootfs = image::ensure(stay, room, &places.layer_dirs).await?;
     let volumes = volumes(stay, room).await?;
     let image = stage::furnish(stay, room, rootfs, places, &volumes).await?;
-    let body = config::container(stay, room, image, &volumes, program)?;
+    let body = config::container(stay, room, image.clone(), &volumes, program)?;
     let created = stay.daemon.docker.create_container(None::<CreateContainerOptions>, body).await;
     let id = created.map_err(stay.daemon.failed("to make a room"))?.id;
     stay.keep(Thing::Container(id.clone()));
     has_working_dir(stay.daemon, &id, room).await?;
-    Ok(id)
+    // After the container was made: by that the volumes take over what the image has in their place.
+    let tally = match (stay.daemon.make, program.tools) {
+        (Make::Docker, Tools { shell: true, du: true, .. }) => {
+            Tally::start(stay, image, &volumes.scratch).await
+        }
+        // Podman gives a volume to the user of the first container that is started with it, which has to be
+        // the room.
+        _ => None,
+    };
+    Ok(Made { container: id, tally })
 }
 
 async fn volumes(stay: &Stay<'_>, room: &Room) -> Result<Volumes, EngineError> {
@@ -321,9 +339,9 @@ fn outcome(daemon: &Daemon, room: &Room, tools: Tools, course: Course) -> Outcom
         ending: course.ending,
         usage: course.usage,
         skipped: limit::skipped(daemon, room, tools),
-        limits: limit::applied(daemon, room),
+        limits: limit::applied(daemon, room, course.is_counted),
         isolation: if is_filtered { Isolation::Strict } else { Isolation::Weak },
-        lacks: limit::lacks(daemon, tools),
+        lacks: limit::lacks(daemon, tools, course.is_counted),
     }
 }
 

@@ -18,6 +18,7 @@
 
 mod abilities;
 mod archive;
+mod checkup;
 mod config;
 mod daemon;
 mod download;
@@ -32,15 +33,19 @@ mod live;
 mod output;
 mod owner;
 mod profile;
+mod refusal;
 mod replay;
 mod ssh;
 mod stage;
 mod stay;
 mod sweep;
+mod tally;
 mod terminal;
 mod upload;
 mod visit;
+mod words;
 mod wrapper;
 
+pub use checkup::examine;
 pub use endpoint::Surroundings;
 pub use engine::DockerEngine;

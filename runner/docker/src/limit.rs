@@ -57,8 +57,9 @@ fn fewer(daemon: &Daemon, room: &Room) -> Option<String> {
 }
 
 /// The limits of the plan, and what held each.
-pub(crate) fn applied(daemon: &Daemon, room: &Room) -> Vec<Applied> {
+pub(crate) fn applied(daemon: &Daemon, room: &Room, is_counted: bool) -> Vec<Applied> {
     let limits = &room.limits;
+    let counted = if is_counted { Means::Watch } else { Means::Nothing };
     let by = |can: bool| if can { Means::Daemon } else { Means::Nothing };
     let all = [
         (Limit::Wall, Some(limits.wall_seconds), Means::Watch),
@@ -67,9 +68,8 @@ pub(crate) fn applied(daemon: &Daemon, room: &Room) -> Vec<Applied> {
         (Limit::Memory, limits.memory_bytes, by(holds_memory(daemon))),
         (Limit::Processes, Some(limits.processes), by(holds_processes(daemon))),
         (Limit::Cpu, limits.cpu_percent, by(holds_cpu(daemon))),
-        // No driver of volumes has a limit on this machine's kind of disk.
-        (Limit::Disk, Some(limits.disk_bytes), Means::Nothing),
-        (Limit::Files, Some(limits.files), Means::Nothing),
+        (Limit::Disk, Some(limits.disk_bytes), counted),
+        (Limit::Files, Some(limits.files), counted),
     ];
     let applied = |(limit, value, by): (_, Option<u64>, _)| Some(Applied { limit, value: value?, by });
     all.into_iter().filter_map(applied).collect()
@@ -93,7 +93,7 @@ pub(crate) fn skipped(daemon: &Daemon, room: &Room, tools: Tools) -> Vec<Skipped
 }
 
 /// What else the room went without that the native engine's rooms have.
-pub(crate) fn lacks(daemon: &Daemon, tools: Tools) -> Vec<String> {
+pub(crate) fn lacks(daemon: &Daemon, tools: Tools, is_counted: bool) -> Vec<String> {
     let podman = daemon.make == Make::Podman;
     let docker = !podman;
     let settled = tools.shell && tools.setarch && settles_addresses(daemon);
@@ -102,6 +102,11 @@ pub(crate) fn lacks(daemon: &Daemon, tools: Tools) -> Vec<String> {
         (true, "/proc/self/mountinfo shows directories of the daemon"),
         (true, "the first process of the build has a number that the runtime's own threads decide"),
         (holds_processes(daemon), "who is refused a process is ended only if that lasts for a second"),
+        (is_counted, "what is in /tmp, or open without a name, does not count as disk and files"),
+        (
+            !is_counted,
+            "nothing counts what is written: only Docker, and an image that has `du`, let eadem look from beside",
+        ),
         (!settled, "addresses are randomised"),
         (docker && !daemon.has_seccomp(), "no system call is filtered"),
         (podman, "system calls are filtered by the daemon's own profile"),

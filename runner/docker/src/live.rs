@@ -22,6 +22,7 @@ use tokio::{
 use crate::{
     daemon::Daemon,
     halt::GLANCE,
+    tally::Tally,
     visit::{self, Far, Shown},
 };
 
@@ -38,6 +39,15 @@ const PIPE: i32 = 13;
 pub(crate) struct Course {
     pub(crate) ending: Ending,
     pub(crate) usage: Usage,
+    /// Whether what it wrote was counted to its end.
+    pub(crate) is_counted: bool,
+}
+
+impl Course {
+    /// Nothing was started.
+    pub(crate) fn before_its_start(ending: Ending) -> Self {
+        Self { ending, usage: Usage::default(), is_counted: false }
+    }
 }
 
 /// Who hears what a program says.
@@ -55,6 +65,7 @@ pub(crate) async fn live(
     room: &Room,
     watch: &Watch<'_>,
     audience: Audience,
+    tally: Option<Tally>,
 ) -> Result<Course, EngineError> {
     let is_visited = matches!(audience, Audience::Visitor(..));
     // Before the start, so that not a byte is missed.
@@ -69,6 +80,7 @@ pub(crate) async fn live(
         logged: 0,
         killed: None,
         usage: Usage::default(),
+        tally,
     };
     let started = match attached {
         Ok(attached) => daemon.docker.start_container(container, None).await.map(|()| attached),
@@ -78,13 +90,13 @@ pub(crate) async fn live(
     let said = match started {
         Ok(attached) => listen(attached, audience, daemon, container),
         Err(error) => {
-            let ending = unstarted(daemon, room, watch, error)?;
-            return Ok(Course { ending, usage: life.usage });
+            return unstarted(daemon, room, watch, error).map(Course::before_its_start);
         }
     };
     let status = life.see_through(said).await?;
     life.usage.wall_ms = u64::try_from(life.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-    Ok(Course { ending: life.ending(status).await?, usage: life.usage })
+    life.count_at_the_end().await;
+    Ok(Course { ending: life.ending(status).await?, is_counted: life.tally.is_some(), usage: life.usage })
 }
 
 fn ears(is_visited: bool) -> AttachContainerOptions {
@@ -144,6 +156,7 @@ struct Life<'a> {
     logged: u64,
     killed: Option<Ending>,
     usage: Usage,
+    tally: Option<Tally>,
 }
 
 impl Life<'_> {
@@ -173,6 +186,9 @@ impl Life<'_> {
                     // What is not known is not told; the limits are held all the same.
                     _ => has_stats = false,
                 },
+                counted = next_count(&mut self.tally, self.limits), if self.tally.is_some() => {
+                    self.weigh(counted);
+                }
                 killed = wait_for(&mut killing), if killing.is_some() => {
                     killing = None;
                     self.judge(killed)?;
@@ -238,6 +254,24 @@ impl Life<'_> {
         }
     }
 
+    /// Nobody writes any more, so this count is the one that tells whether too much was written.
+    async fn count_at_the_end(&mut self) {
+        if let Some(tally) = &mut self.tally {
+            let counted = tally.last(self.limits).await;
+            self.weigh(counted);
+        }
+    }
+
+    /// What is not counted any more is not held any more.
+    fn weigh(&mut self, counted: Option<Option<Limit>>) {
+        match counted {
+            None => self.tally = None,
+            Some(Some(Limit::Disk)) => self.end(Ending::Exceeded(Limit::Disk, self.limits.disk_bytes)),
+            Some(Some(limit)) => self.end(Ending::Exceeded(limit, self.limits.files)),
+            Some(None) => {}
+        }
+    }
+
     /// The first reason is the one that counts.
     fn end(&mut self, why: Ending) {
         self.killed.get_or_insert(why);
@@ -274,11 +308,16 @@ impl Life<'_> {
             return Ok(Ending::Exceeded(Limit::Memory, bytes));
         }
         Ok(match self.killed.take() {
-            Some(limit @ Ending::Exceeded(Limit::Log, _)) => limit,
+            Some(limit @ Ending::Exceeded(Limit::Log | Limit::Disk | Limit::Files, _)) => limit,
             Some(why) if status == KILLED => why,
             _ => of_status(status),
         })
     }
+}
+
+/// Waits for a count, if somebody counts.
+async fn next_count(tally: &mut Option<Tally>, limits: &Limits) -> Option<Option<Limit>> {
+    tally.as_mut()?.next(limits).await
 }
 
 /// Waits for a task, if there is one.

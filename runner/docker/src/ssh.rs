@@ -3,12 +3,22 @@
 //! The program `docker` there connects its standard input and output with the daemon; it is asked anew
 //! for each request. Nothing is typed by anybody: ssh may not ask for passwords or about unknown keys.
 
-use std::{fmt, pin::Pin, process::Stdio};
+mod complaint;
+mod line;
+
+use std::{fmt, io, pin::Pin, process::Stdio};
 
 use bollard::{BollardRequest, errors::Error};
-use hyper::{Response, body::Incoming, client::conn::http1};
+use hyper::{
+    Response,
+    body::Incoming,
+    client::conn::http1,
+    header::{HOST, HeaderValue},
+};
 use hyper_util::rt::TokioIo;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
+
+use self::{complaint::Complaint, line::Line};
 
 /// Who is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +38,21 @@ impl Destination {
         };
         let is_odd = |c: char| c.is_whitespace() || c.is_control() || c == '/';
         // What starts with a dash is an option to ssh, and options can start programs.
-        let usable = !who.is_empty() && !who.starts_with('-') && !who.contains(is_odd);
+        let usable = !who.is_empty() && !who.starts_with('-') && !who.contains(is_odd) && !has_password(who);
         usable.then(|| Self { who: who.replace(['[', ']'], ""), port })
+    }
+}
+
+/// ssh would take it for a part of the name, and it would be shown.
+fn has_password(who: &str) -> bool {
+    who.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+}
+
+impl Destination {
+    /// What a user types to see whether ssh gets there.
+    pub(crate) fn trial(&self) -> String {
+        let port = self.port.map(|port| format!("-p{port} ")).unwrap_or_default();
+        format!("ssh {port}{} docker version", self.who)
     }
 }
 
@@ -49,34 +72,42 @@ pub(crate) fn transport(
     env: Vec<(String, String)>,
 ) -> impl Fn(BollardRequest) -> Answer + Send + Sync + 'static {
     move |request| {
-        let child = dial(&destination, &env);
-        Box::pin(async move { send(child?, request).await })
+        let line = dial(&destination, &env);
+        Box::pin(async move {
+            let (line, complaint) = line?;
+            match send(line, request).await {
+                Ok(answer) => Ok(answer),
+                Err(error) => Err(complaint.hear().await.map_or(error, Error::from)),
+            }
+        })
     }
 }
 
 /// The one place that starts ssh; it has the listed variables and no others.
-fn dial(destination: &Destination, env: &[(String, String)]) -> Result<Child, Error> {
+fn dial(destination: &Destination, env: &[(String, String)]) -> Result<(Line, Complaint), Error> {
     let mut ssh = Command::new("ssh");
     ssh.env_clear().envs(env.iter().map(|(name, value)| (name, value)));
     ssh.args(["-T", "-oBatchMode=yes", "-oConnectTimeout=30"]);
     ssh.args(destination.port.map(|port| format!("-p{port}")));
     ssh.args(["--", &destination.who, "docker", "system", "dial-stdio"]);
-    ssh.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-    Ok(ssh.spawn()?)
+    ssh.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = ssh.spawn().map_err(|error| unstarted(&error))?;
+    match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
+        (Some(input), Some(output), Some(talk)) => Ok((Line::new(child, input, output), Complaint::of(talk))),
+        _ => Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
+    }
 }
 
-async fn send(mut child: Child, request: BollardRequest) -> Result<Response<Incoming>, Error> {
-    let (input, output) = (child.stdin.take(), child.stdout.take());
-    let (Some(input), Some(output)) = (input, output) else {
-        return Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into());
-    };
-    let stream = TokioIo::new(tokio::io::join(output, input));
-    let (mut sender, connection) = http1::handshake(stream).await?;
-    tokio::spawn(async move {
-        // How it ends is seen by whoever reads the answer; ssh is ended when this ends.
-        let _ = connection.with_upgrades().await;
-        drop(child);
-    });
+fn unstarted(error: &io::Error) -> Error {
+    io::Error::other(format!("ssh cannot be started: {error}")).into()
+}
+
+async fn send(line: Line, mut request: BollardRequest) -> Result<Response<Incoming>, Error> {
+    // A client of connections would name the host; a connection does not, and daemons want one.
+    request.headers_mut().entry(HOST).or_insert(HeaderValue::from_static("docker"));
+    let (mut sender, connection) = http1::handshake(TokioIo::new(line)).await?;
+    // How it ends is seen by whoever reads the answer.
+    tokio::spawn(connection.with_upgrades());
     Ok(sender.send_request(request).await?)
 }
 

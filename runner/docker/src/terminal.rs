@@ -14,7 +14,7 @@ use eadem_terminal::is_at_terminal;
 use crate::{
     config::Streams,
     download::Source,
-    engine::{DockerEngine, Places, create},
+    engine::{DockerEngine, Made, Places, create},
     halt::{Halt, Stop},
     kept,
     live::{Audience, live},
@@ -53,8 +53,9 @@ impl DockerEngine {
         let streams = if is_at_terminal() { Streams::Terminal } else { Streams::Pipes };
         let program = Program { tools: Tools::of(&places.layer_dirs), streams };
         let kept = places.kept.clone();
-        let container = self.runtime.block_on(create(stay, room, places, program))?;
-        let ending = self.attend(stay, &container, room, streams, watch)?;
+        let made = self.runtime.block_on(create(stay, room, places, program))?;
+        let container = made.container.clone();
+        let ending = self.attend(stay, made, room, streams, watch)?;
         if let Some(kept) = kept {
             // Also if the visitor was sent away: what was changed stays changed.
             let never = Cancel::new();
@@ -69,7 +70,7 @@ impl DockerEngine {
     fn attend(
         &self,
         stay: &Stay<'_>,
-        container: &str,
+        Made { container, tally }: Made,
         room: &Room,
         streams: Streams,
         watch: &Watch<'_>,
@@ -85,7 +86,8 @@ impl DockerEngine {
             let course = self.runtime.block_on(async {
                 let (near, far) = visit::pipes(streams).map_err(carrying)?;
                 let started = Box::new(move || drop(door.send(near)));
-                live(stay.daemon, container, room, &watch, Audience::Visitor(Box::new(far), started)).await
+                let audience = Audience::Visitor(Box::new(far), started);
+                live(stay.daemon, &container, room, &watch, audience, tally).await
             });
             (course, carrier.join().unwrap_or_else(|panic| resume_unwind(panic)))
         });

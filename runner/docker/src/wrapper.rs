@@ -16,6 +16,8 @@ pub(crate) struct Tools {
     pub(crate) shell: bool,
     /// `setarch`: no randomisation of addresses.
     pub(crate) setarch: bool,
+    /// `du`: counts of files and of bytes on the disk.
+    pub(crate) du: bool,
 }
 
 /// How a room's program is to be started.
@@ -45,7 +47,7 @@ impl Tools {
     /// Looks for them in an image's layers.
     pub(crate) fn of(layer_dirs: &[PathBuf]) -> Self {
         let has = |name: &str| layer_dirs.iter().any(|dir| is_in(dir, name));
-        Self { shell: has("sh") && has("env"), setarch: has("setarch") }
+        Self { shell: has("sh") && has("env"), setarch: has("setarch"), du: has("du") }
     }
 }
 
@@ -121,7 +123,8 @@ mod tests {
     use super::*;
     use crate::config::tests::room;
 
-    const ALL: Program = Program { tools: Tools { shell: true, setarch: true }, streams: Streams::Log };
+    const ALL: Program =
+        Program { tools: Tools { shell: true, setarch: true, du: true }, streams: Streams::Log };
 
     #[test]
     fn words_are_passed_on_as_they_are() {
@@ -136,7 +139,7 @@ mod tests {
 
     #[test]
     fn without_a_shell_the_daemon_starts_the_program() {
-        let tools = Tools { shell: false, setarch: true };
+        let tools = Tools { shell: false, setarch: true, du: true };
         let start = start(&room(), Program { tools, ..ALL }, true).expect("can be passed on");
         assert_eq!(
             (start.entrypoint, start.env),

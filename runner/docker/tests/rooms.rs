@@ -103,6 +103,9 @@ const TESTS: &[Test] = tests![
     a_cancelled_room_ends_at_once,
     a_memory_hog_is_ended,
     a_crowd_of_processes_is_ended,
+    what_fills_the_disk_is_ended,
+    a_million_files_are_too_many,
+    what_was_written_in_no_time_is_counted_too,
     rooms_stand_beside_each_other,
     an_image_is_loaded_once,
     the_death_of_eadem_leaves_what_the_next_start_removes,
@@ -205,9 +208,10 @@ fn what_cannot_be_varied_is_said(world: &World<'_>) {
     let outcome = run.outcome();
     let skipped: Vec<&str> = outcome.skipped.iter().map(|skipped| skipped.variation.as_str()).collect();
     assert_eq!(skipped, ["order"]);
+    let counted = if world.is_docker() { Means::Watch } else { Means::Nothing };
     let by = |limit| outcome.limits.iter().find(|applied| applied.limit == limit).map(|applied| applied.by);
     assert_eq!((by(Limit::Processes), by(Limit::Wall)), (Some(Means::Daemon), Some(Means::Watch)));
-    assert_eq!((by(Limit::Disk), by(Limit::Memory)), (Some(Means::Nothing), None));
+    assert_eq!((by(Limit::Disk), by(Limit::Memory)), (Some(counted), None));
     assert!(outcome.lacks.iter().any(|words| words.contains("mountinfo")), "{:?}", outcome.lacks);
     assert_eq!(outcome.lacks.iter().any(|words| words.contains("randomised")), !world.is_docker());
 }
@@ -479,6 +483,41 @@ fn a_crowd_of_processes_is_ended(world: &World<'_>) {
     let mut round = attempt(&["bomb"]);
     round.plan.limits.processes = 40;
     assert_eq!(world.run(&round).outcome().ending, Ending::Exceeded(Limit::Processes, 40));
+}
+
+fn what_fills_the_disk_is_ended(world: &World<'_>) {
+    if !world.is_docker() {
+        // What nobody counts there is said: `what_cannot_be_varied_is_said`.
+        return;
+    }
+    let mut round = attempt(&["fill", ".", "400"]);
+    round.plan.limits.disk_bytes = 50 << 20;
+    let run = world.run(&round);
+    assert_eq!(run.outcome().ending, Ending::Exceeded(Limit::Disk, 50 << 20));
+    let held = Applied { limit: Limit::Disk, value: 50 << 20, by: Means::Watch };
+    assert!(run.outcome().limits.contains(&held));
+}
+
+fn a_million_files_are_too_many(world: &World<'_>) {
+    if !world.is_docker() {
+        // What nobody counts there is said: `what_cannot_be_varied_is_said`.
+        return;
+    }
+    let mut round = attempt(&["files", ".", "1000000"]);
+    round.plan.limits.files = 5000;
+    assert_eq!(world.run(&round).outcome().ending, Ending::Exceeded(Limit::Files, 5000));
+}
+
+fn what_was_written_in_no_time_is_counted_too(world: &World<'_>) {
+    if !world.is_docker() {
+        // What nobody counts there is said: `what_cannot_be_varied_is_said`.
+        return;
+    }
+    let mut round = shell("mkdir closed; echo > closed/a; echo > closed/b; chmod 0 closed; exit 3");
+    round.plan.limits.files = 2;
+    assert_eq!(world.run(&round).outcome().ending, Ending::Exceeded(Limit::Files, 2));
+    round.plan.limits.files = 3;
+    assert_eq!(world.run(&round).outcome().ending, Ending::Failed(3));
 }
 
 fn rooms_stand_beside_each_other(world: &World<'_>) {

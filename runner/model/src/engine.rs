@@ -282,6 +282,9 @@ pub enum EngineError {
         /// What to type.
         remedy: Option<String>,
     },
+    /// A room's first process was killed, and not by eadem.
+    #[error("the room's first process was killed from outside: by hand, or by a kernel without memory")]
+    Killed,
     /// The launcher ended without a report.
     #[error("the room's launcher broke: {what}")]
     Launcher {

@@ -111,9 +111,16 @@ pub struct Applied {
     pub by: Means,
 }
 
+impl Applied {
+    /// The limit and its value, whatever held it.
+    pub fn bound(&self) -> String {
+        format!("{}={}", word(&self.limit), self.value)
+    }
+}
+
 impl fmt::Display for Applied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={} by {}", word(&self.limit), self.value, word(&self.by))
+        write!(f, "{} by {}", self.bound(), word(&self.by))
     }
 }
 

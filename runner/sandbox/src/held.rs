@@ -52,11 +52,12 @@ pub(crate) fn applied(launch: &Launch, groups: &Groups) -> Vec<Applied> {
 pub(crate) fn lacking(applied: &[Applied]) -> impl Iterator<Item = String> {
     applied.iter().filter(|one| one.by == Means::Nothing).map(|one| match one.limit {
         Limit::Disk | Limit::Files => {
-            format!("nothing holds the limit `{one}`: no weak room's disk is watched")
+            format!("nothing holds the limit `{}`: no weak room's disk is watched", one.bound())
         }
         _ => format!(
-            "nothing holds the limit `{one}`: there is no control group that eadem may divide \
-             (`systemd-run --user --scope -p Delegate=yes eadem …` makes one)"
+            "nothing holds the limit `{}`: there is no control group that eadem may divide \
+             (`systemd-run --user --scope -p Delegate=yes eadem …` makes one)",
+            one.bound()
         ),
     })
 }

@@ -16,8 +16,7 @@ impl Course {
             return Ok(exceeded);
         }
         let Some(status) = self.status else {
-            let what = "its first process was killed from outside".to_owned();
-            return self.killed.clone().ok_or(EngineError::Launcher { what });
+            return self.killed.clone().ok_or(EngineError::Killed);
         };
         let status = ExitStatus::from_raw(status);
         Ok(match (status.code(), status.signal()) {
@@ -84,6 +83,6 @@ mod tests {
         course.exceeded = Some(Ending::Exceeded(Limit::Memory, 7));
         assert_eq!(course.ending().expect("ended"), Ending::Exceeded(Limit::Memory, 7));
         course = Course::default();
-        assert!(matches!(course.ending(), Err(EngineError::Launcher { .. })));
+        assert!(matches!(course.ending(), Err(EngineError::Killed)));
     }
 }

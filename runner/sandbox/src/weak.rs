@@ -109,7 +109,15 @@ pub(crate) fn check() -> Result<(), EngineError> {
 pub(crate) fn look() -> Ability {
     match check() {
         Ok(()) => Ability::good("weak rooms", "can be made by name (--isolation weak); they prove nothing"),
-        Err(_) => Ability::flawed("weak rooms", Level::Missing, "want root and its usual capabilities", None),
+        Err(_) => {
+            let found = "want root and its usual capabilities";
+            Ability::flawed(
+                "weak rooms",
+                Level::Missing,
+                found,
+                Some("sudo eadem --isolation weak …".to_owned()),
+            )
+        }
     }
 }
 

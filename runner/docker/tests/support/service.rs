@@ -26,11 +26,17 @@ pub(crate) struct Service {
 impl Service {
     /// Docker Engine.
     pub(crate) fn docker(dir: &Path) -> Self {
+        Self::docker_with(dir, &[])
+    }
+
+    /// Docker Engine with some more options.
+    pub(crate) fn docker_with(dir: &Path, options: &[String]) -> Self {
         let args =
             ["--iptables=false", "--bridge=none", "--storage-driver=overlay2", "--userland-proxy=false"];
         let mut dockerd = confined("dockerd");
         dockerd.args(args).arg("--data-root").arg(dir.join("data")).arg("--exec-root").arg(dir.join("exec"));
         dockerd.arg("--pidfile").arg(dir.join("pid")).arg("--host").arg(address(dir));
+        dockerd.args(options);
         Self::start("docker", dockerd, dir)
     }
 

@@ -17,7 +17,7 @@ use super::{
     trial::{Run, Taken, attempt, digest, shell},
 };
 
-const PROGRAMS: [&str; 20] = [
+const PROGRAMS: [&str; 21] = [
     "/bin/cat",
     "/bin/chmod",
     "/bin/hostname",
@@ -31,6 +31,7 @@ const PROGRAMS: [&str; 20] = [
     "/bin/sleep",
     "/bin/stty",
     "/bin/true",
+    "/usr/bin/du",
     "/usr/bin/env",
     "/usr/bin/head",
     "/usr/bin/nproc",

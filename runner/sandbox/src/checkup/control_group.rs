@@ -13,6 +13,9 @@ const NAME: &str = "cgroups";
 /// The controllers that hold a plan's limits.
 const WANTED: [&str; 3] = ["cpu", "memory", "pids"];
 
+/// Makes a group that is eadem's to divide.
+const SCOPE: &str = "systemd-run --user --scope --property=Delegate=yes eadem …";
+
 /// Looks at the groups that this process is in.
 pub(crate) fn look() -> Ability {
     let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
@@ -58,7 +61,7 @@ fn judge(mounts: &str, own: &str, groups: &dyn Groups) -> Ability {
 
 fn of_unified(controllers: &[&str], delegated: bool) -> Ability {
     let list = controllers.join(", ");
-    let remedy = "systemd-run --user --scope --property=Delegate=yes eadem …".to_owned();
+    let remedy = SCOPE.to_owned();
     match (delegated, controllers.len() == WANTED.len()) {
         (true, true) => Ability::good(NAME, format!("version 2, delegated: {list}")),
         (true, false) => {
@@ -79,10 +82,13 @@ fn of_old(controllers: &[&str]) -> Ability {
             NAME,
             Level::Missing,
             "none may be made; limits are held by rlimits and by watching",
-            None,
+            Some(format!("{SCOPE} (or run eadem as root)")),
         ),
         n if n == WANTED.len() => Ability::good(NAME, format!("version 1: {list}")),
-        _ => Ability::flawed(NAME, Level::Partly, format!("version 1: only {list}"), None),
+        _ => {
+            let remedy = "run eadem as root, where /sys/fs/cgroup has cpu, memory and pids".to_owned();
+            Ability::flawed(NAME, Level::Partly, format!("version 1: only {list}"), Some(remedy))
+        }
     }
 }
 
@@ -173,6 +179,7 @@ mod tests {
         for (mounts, own) in [("", ""), (HYBRID, HYBRID_OWN), ("garbage", "x\n0:")] {
             let ability = judge(mounts, own, &Fake { controllers: "", writable: &[] });
             assert_eq!(ability.level, Level::Missing, "{mounts}");
+            assert!(ability.remedy.is_some_and(|remedy| remedy.contains("as root")), "{mounts}");
         }
     }
 }
