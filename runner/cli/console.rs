@@ -53,7 +53,7 @@ impl Console {
 
     /// One that says things in the same way, without this one's bars.
     pub(crate) fn another(&self) -> Self {
-        Self::new(&self.talk)
+        Self::new(&self.talk, self.places.clone())
     }
 
     /// Whether standard output carries JSON.

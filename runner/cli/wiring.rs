@@ -236,7 +236,7 @@ fn say_interrupted(console: Console) {
     const PATIENCE: Duration = Duration::from_millis(200);
     let (said, heard) = mpsc::channel();
     thread::spawn(move || {
-        console.fail(&Report::new(Exit::Interrupted, "interrupted"));
+        console.fail(Report::new(Exit::Interrupted, "interrupted"));
         // Nobody waits any more who was not patient.
         let _ = said.send(());
     });
