@@ -19,6 +19,7 @@ fn build_prints_digest_output_and_file_and_answers_from_its_record() {
         .eadem(["build", "steady"])
         .exit(0)
         .stderr_has("was built before, in run")
+        .stderr_has("by the engine `native`")
         .stderr_lacks("building");
     assert_eq!(again.stdout(), first.stdout());
 }

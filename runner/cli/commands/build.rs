@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use eadem_flow::Built;
+use eadem_flow::{Built, Recorded};
 use eadem_model::{Entry, Name, TreePath};
 use serde::Serialize;
 
@@ -45,8 +45,8 @@ struct Output<'a> {
 }
 
 fn say(desk: &Desk<'_>, recipe: &Name, built: &Built, places: Vec<Option<PathBuf>>) {
-    if let Some(run) = &built.recorded {
-        desk.console.talk(&format!("{recipe} was built before, in run {run}"));
+    if let Some(Recorded { run, engine }) = &built.recorded {
+        desk.console.talk(&format!("{recipe} was built before, in run {run} by the engine `{engine}`"));
     }
     for ((path, entry), file) in built.tree.entries.iter().zip(places) {
         if desk.console.is_json() {

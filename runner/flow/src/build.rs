@@ -13,8 +13,17 @@ pub struct Built {
     pub plan: Digest,
     /// The outputs.
     pub tree: Tree,
-    /// The run whose record answered, if the build was not run again.
-    pub recorded: Option<RunId>,
+    /// What answered, if the build was not run again.
+    pub recorded: Option<Recorded>,
+}
+
+/// An earlier build of an equal plan. Whichever engine made its room, the plan decides the bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The run.
+    pub run: RunId,
+    /// The engine that made the room.
+    pub engine: String,
 }
 
 /// Builds a job once, offline, from verified inputs, unless a record answers.
@@ -23,8 +32,8 @@ pub fn build(bench: &Bench<'_>, job: &Job) -> Result<Built, FlowError> {
     prepare(bench, job)?;
     let plan = job.plan();
     let digest = plan.digest();
-    if let Some((run, tree)) = recorded(bench, &digest)? {
-        return Ok(Built { plan: digest, tree, recorded: Some(run) });
+    if let Some((recorded, tree)) = recorded(bench, &digest)? {
+        return Ok(Built { plan: digest, tree, recorded: Some(recorded) });
     }
     bench.store.put_plan(&plan)?;
     let ran = units::run(bench, job, &Round::baseline(plan))?;
@@ -49,7 +58,7 @@ pub(crate) fn keep(
 }
 
 /// The newest record of the plan's baseline whose outputs are still there.
-pub(crate) fn recorded(bench: &Bench<'_>, plan: &Digest) -> Result<Option<(RunId, Tree)>, FlowError> {
+pub(crate) fn recorded(bench: &Bench<'_>, plan: &Digest) -> Result<Option<(Recorded, Tree)>, FlowError> {
     let baseline = Setting::baseline();
     let (records, unreadable) = bench.store.readable_records(plan)?;
     for error in unreadable {
@@ -58,11 +67,12 @@ pub(crate) fn recorded(bench: &Bench<'_>, plan: &Digest) -> Result<Option<(RunId
     for record in records {
         let strict = |round: &RoundRecord| round.outcome.isolation == Isolation::Strict || bench.weak;
         let round = record.rounds.iter().find(|round| round.setting == baseline && strict(round));
-        if let Some(tree) = round.and_then(|round| round.tree.clone())
+        if let Some((tree, engine)) =
+            round.and_then(|round| Some((round.tree.clone()?, round.engine.clone())))
             && bench.still_has(&tree)?
         {
             bench.store.note_answer(&record);
-            return Ok(Some((record.run, tree)));
+            return Ok(Some((Recorded { run: record.run, engine }, tree)));
         }
     }
     Ok(None)

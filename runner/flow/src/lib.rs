@@ -21,7 +21,7 @@ mod units;
 mod verify;
 
 pub use bench::Bench;
-pub use build::{Built, build};
+pub use build::{Built, Recorded, build};
 pub use eadem_cargo::{Planned, Standing};
 pub use error::{BuildFailure, FlowError};
 pub use job::Job;

@@ -317,7 +317,8 @@ fn a_second_equal_build_is_answered_from_the_record() {
     let (world, engine) = (World::new(), Fake::new(steady));
     let first = world.build(&engine, 1).expect("built");
     let second = world.build(&engine, 2).expect("answered");
-    assert_eq!(second.recorded, Some(RunId::new(1, 1)));
+    let recorded = second.recorded.expect("answered");
+    assert_eq!((recorded.run, recorded.engine.as_str()), (RunId::new(1, 1), "fake"));
     assert_eq!(first.tree, second.tree);
     assert_eq!(engine.n_runs.load(Ordering::SeqCst), 1);
 }
@@ -345,7 +346,8 @@ fn a_record_that_cannot_be_read_is_no_answer_and_no_end() {
     let verified = world.verify(&engine, 1, Proofs::Use).expect("verified");
     let dir = world.store.dir().join("records").join(verified.plan.hex());
     std::fs::write(dir.join("9000000000-00000001.json"), "{").expect("the store is ours");
-    assert_eq!(world.build(&engine, 2).expect("answered").recorded, Some(RunId::new(1, 1)));
+    let recorded = world.build(&engine, 2).expect("answered").recorded;
+    assert_eq!(recorded.map(|recorded| recorded.run), Some(RunId::new(1, 1)));
     // It could have said that the rounds differ.
     assert_eq!(world.verify(&engine, 3, Proofs::Use).expect("verified").proof, None);
 }
