@@ -18,7 +18,7 @@ fn killed_in_mid_build(lane: &Lane) {
     let mounts = process::mounts();
     let mut command = world.command(["build", "sleeper"]);
     let mut eadem = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("eadem starts");
-    wait_for("the build script", || process::run_as_unit(SLEEPER));
+    wait_for("the build script", || process::with_words(SLEEPER).pop());
     assert!(!disk::leftovers(lane.store()).is_empty(), "a build has a room");
     let keepers = keepers(eadem.id());
     assert!(!keepers.is_empty(), "a room has a keeper");
@@ -63,7 +63,7 @@ fn what_a_killed_keeper_leaves_is_swept_by_the_next_start() {
     let _turn = turn();
     let mut command = world.command(["build", "sleeper"]);
     let mut eadem = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("eadem starts");
-    wait_for("the build script", || process::run_as_unit(SLEEPER));
+    wait_for("the build script", || process::with_words(SLEEPER).pop());
     for keeper in keepers(eadem.id()) {
         let pid = rustix::process::Pid::from_raw(keeper.cast_signed()).expect("a process is not 0");
         // The room's pid 1 has the keeper's words too; it may die before it is this one's turn.
@@ -83,7 +83,7 @@ fn an_interrupt_from_the_terminal_ends_the_build_in_order() {
     let _turn = turn();
     let mut command = world.command(["build", "sleeper"]);
     let eadem = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("eadem starts");
-    wait_for("the build script", || process::run_as_unit(SLEEPER));
+    wait_for("the build script", || process::with_words(SLEEPER).pop());
     let pid = rustix::process::Pid::from_child(&eadem);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("eadem runs");
     let output = eadem.wait_with_output().expect("eadem is ours");

@@ -250,7 +250,7 @@ fn the_log_of_a_killed_build_is_shown_as_far_as_it_goes() {
     let _turn = turn();
     let mut command = world.command(["build", "sleeper"]);
     let mut eadem = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("eadem starts");
-    wait_for("the build script", || process::run_as_unit("release/build/sleeper-"));
+    wait_for("the build script", || process::with_words("release/build/sleeper-").pop());
     let log = || world.eadem(["log", "sleeper"]).exit(0).stdout_has("Compiling sleeper v1.0.0");
     drop(log().stderr_has("or still runs"));
     eadem.kill().expect("eadem runs");

@@ -85,7 +85,7 @@ fn what_a_package_reads_of_other_sources_is_named_with_the_line_that_shows_it() 
     let mirror = Server::start().serve(MIRRORED, Answer::Whole(packed.clone()));
     let world = project(lane, &mirror, &packed);
     let named = "the build script of reader 1.0.0 needs sources that are not of its package: \
-                 `/build/src/assets/word.txt`; `cargo: {inputs: {reader: [assets]}}` in the recipe shows it to it";
+                 `/build/src/assets/word.txt`; `inputs: {reader: [assets]}` below `cargo:` in the recipe shows it";
     let world = with_recipe(world, "open", "{units: auto}");
     let (run, units) = build(lane, &world, "open", "open");
     drop(run.stderr_has(named).stderr_has("so it is built in units with all sources"));
@@ -122,6 +122,8 @@ fn a_directory_that_is_declared_and_not_there_is_named() {
 fn an_error_of_the_compiler_is_told_once_and_tried_on_no_other_rung() {
     let lane = Lane::root();
     let world = World::new().with_fixture("fails").with_images().with_store(lane.store());
+    let recipe = world.read("recipes/fails.yaml") + "cargo: {units: auto}\n";
+    let world = world.with("recipes/fails.yaml", recipe);
     drop(lane.run(&mut world.command(["lock", "fails"])).exit(0));
     let run = lane.run(&mut world.command(["build", "fails"])).exit(7).one_error();
     let _ = run.stderr_lacks("so it is built");
@@ -131,11 +133,112 @@ fn an_error_of_the_compiler_is_told_once_and_tried_on_no_other_rung() {
     assert_eq!(record.rounds[0].units.as_ref().expect("units").rung, Rung::PerPackage);
 }
 
+/// A project of one program whose build script is `script`, with recipes that differ in what they say of units.
+fn scripted(lane: &Lane, name: &str, script: &str, outputs: &str, limits: &str) -> World {
+    let recipe = |units: &str| {
+        format!(
+            "eadem: 1\nname: {name}-{units}\nimage: rust-trixie\nsource: {{dir: crate}}\noutputs: [{outputs}]\n\
+             cargo: {{units: \"{units}\"}}\nenv: {{UNITS_TEST: {name}}}\n{limits}"
+        )
+    };
+    let manifest = "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
+    let lock = "version = 3\n\n[[package]]\nname = \"app\"\nversion = \"0.1.0\"\n";
+    let world = World::new()
+        .with_images()
+        .with_store(lane.store())
+        .with("crate/Cargo.toml", manifest)
+        .with("crate/Cargo.lock", lock)
+        .with("crate/build.rs", script)
+        .with("crate/src/main.rs", "fn main() {\n    println!(\"{}\", include_str!(env!(\"MADE\")));\n}\n");
+    ["auto", "off"].into_iter().fold(world, |world, units| {
+        let world = world.with(&format!("recipes/{name}-{units}.yaml"), recipe(units));
+        drop(lane.run(&mut world.command(["lock", &format!("{name}-{units}")])).exit(0));
+        world
+    })
+}
+
+/// A script that writes beside its own directory, where no other unit looks.
+const BESIDE: &str = r#"fn main() {
+    let dir = std::path::Path::new(&std::env::var("OUT_DIR").unwrap()).join("../shared");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("made.txt"), "made").unwrap();
+    println!("cargo:rustc-env=MADE={}/made.txt", dir.display());
+}
+"#;
+
+#[test]
+fn what_a_unit_does_not_find_that_another_wrote_beside_its_outputs_is_there_in_one_room() {
+    let lane = Lane::root();
+    let world = scripted(lane, "beside", BESIDE, "bin/app", "");
+    let run = lane.run(&mut world.command(["build", "beside-auto", "-o", "out"])).exit(0);
+    drop(run.stderr_has("so it is built in one room"));
+    assert_eq!(said(&world, "out"), "made\n");
+}
+
+/// A script that writes where it should, and says more than a build may.
+const TALKER: &str = r#"fn main() {
+    let dir = std::env::var("OUT_DIR").unwrap();
+    std::fs::write(format!("{dir}/made.txt"), "made").unwrap();
+    std::fs::write(format!("{dir}/large.bin"), vec![7; 3 << 20]).unwrap();
+    for _ in 0..40_000 {
+        println!("a line that is longer than it would have to be, so that they are many bytes");
+    }
+    println!("cargo:rustc-env=MADE={dir}/made.txt");
+}
+"#;
+
+#[test]
+fn what_a_unit_writes_and_says_is_no_output_and_no_log_of_the_build() {
+    let lane = Lane::root();
+    let limits = "limits: {output-mib: 2, log-mib: 1}\n";
+    let world = scripted(lane, "talker", TALKER, "bin/app", limits);
+    for recipe in ["talker-off", "talker-auto"] {
+        let run = lane.run(&mut world.command(["build", recipe, "-o", recipe])).exit(0);
+        let run = run.stderr_lacks("so it is built");
+        assert_eq!(said(&world, recipe), "made\n", "{run}");
+    }
+}
+
+/// A script that writes where it should, and a file beside that a recipe may want.
+const PLAIN: &str = r#"fn main() {
+    let dir = std::env::var("OUT_DIR").unwrap();
+    std::fs::write(format!("{dir}/made.txt"), "made").unwrap();
+    println!("cargo:rustc-env=MADE={dir}/made.txt");
+}
+"#;
+
+#[test]
+fn an_output_that_no_unit_gave_as_it_is_comes_from_one_room() {
+    let lane = Lane::root();
+    // Lists of files are cargo's own, and the directory holds libraries that are names in the room of cargo.
+    for (name, output) in [("lists", "bin/app, app.d"), ("libraries", "deps")] {
+        let world = scripted(lane, name, PLAIN, output, "");
+        let run = lane.run(&mut world.command(["build", &format!("{name}-auto")])).exit(0);
+        drop(run.stderr_has("is not what a unit gave").stderr_has("so it is built in one room"));
+    }
+}
+
+#[test]
+fn who_wants_one_room_is_answered_by_no_record_of_units() {
+    let lane = Lane::root();
+    let world = scripted(lane, "rooms", PLAIN, "bin/app", "");
+    drop(lane.run(&mut world.command(["verify", "rooms-auto"])).exit(0));
+    let run = lane.run(&mut world.command(["build", "rooms-off"])).exit(0).stderr_lacks("was built before");
+    drop(run.stderr_has("building rooms-off"));
+    let run = lane.run(&mut world.command(["verify", "rooms-off"])).exit(0);
+    drop(run.stderr_has("building rooms-off (round 2)"));
+    // What one room gave is what units have to give.
+    drop(lane.run(&mut world.command(["build", "rooms-auto"])).exit(0).stderr_has("was built before"));
+}
+
 /// Starts a build of a build script that never ends, does something to the room of cargo, and gives what came
 /// of it.
 fn disturbed(signal: Signal, is_meant: impl Fn(u32) -> bool) -> Run {
     let lane = Lane::root();
     let world = lane.fixture("sleeper");
+    let recipe = world.read("recipes/sleeper.yaml") + "cargo: {units: auto}\n";
+    let world = world.with("recipes/sleeper.yaml", recipe);
+    drop(world.eadem(["lock", "sleeper"]).exit(0));
     let _turn = turn();
     let mut command = world.command(["build", "sleeper"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("eadem starts");

@@ -237,7 +237,7 @@ impl From<FlowError> for Report {
             FlowError::Engine(error) => error.into(),
             FlowError::Units(ref shape) => Self::of(Exit::Bug, shape),
             FlowError::Rung { ref recipe, .. } => Self::of(Exit::Build, &error).hint(format!(
-                "eadem log {recipe} shows what cargo said; `units: auto` in the recipe builds in one room then"
+                "eadem log {recipe} shows what cargo said; `units: auto` in the recipe builds otherwise then"
             )),
             FlowError::Unplanned { ref ending, ref tail, .. } => {
                 let exit = if *ending == Ending::Cancelled { Exit::Interrupted } else { Exit::Build };

@@ -10,12 +10,6 @@ pub(crate) fn with_words(text: &str) -> Vec<u32> {
     pids.filter(|pid| *pid != std::process::id() && words(*pid).contains(text)).collect()
 }
 
-/// Something once a build script with such words runs in a room of its own: then one of these processes is the
-/// script, and one the proxy that stands for it.
-pub(crate) fn run_as_unit(text: &str) -> Option<()> {
-    (with_words(text).len() == 2).then_some(())
-}
-
 /// The process that started this one, as long as both are there.
 pub(crate) fn parent(pid: u32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;

@@ -1,6 +1,7 @@
 //! What the proxy gets: a unit's outputs as far as cargo looks at them.
 
 use std::{
+    collections::BTreeSet,
     io::{self, Read},
     sync::{Mutex, PoisonError},
 };
@@ -61,8 +62,9 @@ impl<'a> Client<'a> {
         self.end(ending);
     }
 
-    /// Lays a crate's files down where cargo looks for them.
-    pub(crate) fn lay_down(&mut self, unit: &Unit, store: &Store) -> Result<(), DriveError> {
+    /// Lays a crate's files down where cargo looks for them; gives those that are there as they are.
+    pub(crate) fn lay_down(&mut self, unit: &Unit, store: &Store) -> Result<BTreeSet<Digest>, DriveError> {
+        let mut whole = BTreeSet::new();
         for (path, entry) in &unit.built.files {
             let Entry::File { digest, executable, .. } = entry else { continue };
             match shown(unit, path) {
@@ -71,10 +73,11 @@ impl<'a> Client<'a> {
                 Shown::Whole => {
                     self.file(path, *executable);
                     self.content(store, digest)?;
+                    whole.insert(*digest);
                 }
             }
         }
-        Ok(())
+        Ok(whole)
     }
 
     fn file(&mut self, path: &str, executable: bool) {
@@ -98,27 +101,29 @@ impl<'a> Client<'a> {
     }
 }
 
-/// Hands a unit's outputs on, and only then says that it ended: cargo goes on at once.
+/// Hands a unit's outputs on, and only then says that it ended: cargo goes on at once. Gives the files that
+/// cargo has as they are.
 pub(crate) fn hand_over(
     store: &Store,
     graph: &Mutex<Graph>,
     mut unit: Unit,
     record: &UnitRecord,
     client: &mut Client<'_>,
-) -> Result<(), DriveError> {
+) -> Result<BTreeSet<Digest>, DriveError> {
+    let mut given = BTreeSet::new();
     let graph = || graph.lock().unwrap_or_else(PoisonError::into_inner);
     match &unit.out_dir {
         Some(dir) if unit.kind == UnitKind::RunScript => graph().add_out_dir(dir, record.tree.clone()),
         Some(dir) => {
             let files = record.tree.entries.iter();
             unit.built.files = files.map(|(path, entry)| (format!("{dir}/{path}"), entry.clone())).collect();
-            client.lay_down(&unit, store)?;
+            given = client.lay_down(&unit, store)?;
             register(&mut graph(), &unit, dir);
         }
         None => {}
     }
     client.told(&store.read_blob(&record.stdout)?, &store.read_blob(&record.stderr)?, &Ending::Success);
-    Ok(())
+    Ok(given)
 }
 
 fn register(graph: &mut Graph, unit: &Unit, dir: &str) {

@@ -2,40 +2,82 @@
 
 use std::collections::BTreeSet;
 
-use eadem_model::{Entry, Root, Rung, SourceDir, UnitKind, UnitRecord};
+use eadem_model::{Ending, Entry, Root, Rung, SourceDir, UnitKind, UnitRecord};
+use serde::Deserialize;
 
 use crate::{
-    DriveError, Fall,
+    DriveError, Fall, Reuse,
     execute::{Bench, Ran},
     graph::lies_in,
+    trouble::Judged,
     unit::Unit,
+    way::{Given, Once, Way},
 };
 
-/// What the compiler says of a crate that it does not find, whoever should have shown it, and of a linker or a
-/// proc macro that ended badly: these may look for what other units have written.
-const OF_OTHERS: [&str; 5] = ["E0460", "E0461", "E0463", "linking with `", " panicked"];
-
 /// Runs a unit that failed once more with all sources in its room, and says where it may do better.
-pub(crate) fn of(bench: &Bench<'_>, unit: &Unit, ran: &Ran) -> Result<Fall, DriveError> {
+pub(crate) fn of(bench: &Bench<'_>, unit: &Unit, ran: &Ran) -> Result<Judged, DriveError> {
     if bench.rung != Rung::PerPackage {
-        return Ok(alone(unit, ran));
+        return Ok(Judged::Fall(alone(unit, ran)));
     }
     let work = bench.work_on(Rung::Whole, unit)?;
-    let key = work.key;
-    let wide = bench.run(unit, work)?;
-    let Some(record) = &wide.record else { return Ok(alone(unit, ran)) };
-    bench.store.put_unit(&key, record)?;
-    Ok(Fall { why: undeclared(bench, unit, ran, record)?, to: Some(Rung::Whole) })
+    let given = Once::quietly(Reuse::Stored).obtain(bench, unit, work)?;
+    bench.tell(unit, given.step());
+    Ok(match given {
+        Given::Known(record) | Given::Made(record) => {
+            Judged::Fall(Fall { why: undeclared(bench, unit, ran, &record)?, to: Some(Rung::Whole) })
+        }
+        Given::Failed(Ran { ending: ending @ Ending::Exceeded(..), .. }) => Judged::Exceeded(ending),
+        Given::Failed(_) | Given::Cancelled => Judged::Fall(alone(unit, ran)),
+    })
 }
 
 /// A unit that fails with all sources in its room.
 ///
-/// A build script may look for what others have written, which is there in one room alone. Of the compiler's
-/// own errors another room mends none.
+/// What others have written is there in one room alone, so another room mends all but what the compiler says of
+/// the sources themselves.
 fn alone(unit: &Unit, ran: &Ran) -> Fall {
-    let said = String::from_utf8_lossy(&ran.stderr);
-    let may_bear = unit.kind == UnitKind::RunScript || OF_OTHERS.iter().any(|words| said.contains(words));
-    Fall { why: failed(unit), to: may_bear.then_some(Rung::OneRoom) }
+    let is_own = unit.kind != UnitKind::RunScript && only_tells_of_sources(&ran.stderr);
+    Fall { why: failed(unit), to: (!is_own).then_some(Rung::OneRoom) }
+}
+
+/// An error as the compiler tells it.
+#[derive(Deserialize)]
+struct Told {
+    level: String,
+    message: String,
+    code: Option<Code>,
+}
+
+#[derive(Deserialize)]
+struct Code {
+    code: String,
+}
+
+/// Crates and modules that are not found, or of another compiler.
+const OF_FILES: [&str; 8] = ["E0460", "E0461", "E0462", "E0463", "E0464", "E0514", "E0583", "E0786"];
+
+/// How the parser's errors begin, which have no code.
+const OF_SYNTAX: [&str; 6] = [
+    "cannot find macro",
+    "expected ",
+    "mismatched closing delimiter",
+    "this file contains an unclosed delimiter",
+    "unexpected closing delimiter",
+    "unknown start of token",
+];
+
+/// Whether all errors are such as depend on nothing but the sources: anything else falls to one room.
+fn only_tells_of_sources(stderr: &[u8]) -> bool {
+    let lines = stderr.split(|byte| *byte == b'\n');
+    let errors = lines.filter_map(|line| serde_json::from_slice::<Told>(line).ok());
+    let mut errors = errors
+        .filter(|told| told.level.starts_with("error") && !told.message.starts_with("aborting due to"))
+        .peekable();
+    let of_sources = |Told { message, code, .. }: Told| match code {
+        Some(Code { code }) => !OF_FILES.contains(&code.as_str()),
+        None => OF_SYNTAX.iter().any(|start| message.starts_with(start)),
+    };
+    errors.peek().is_some() && errors.all(of_sources)
 }
 
 /// That a unit failed, in words.
@@ -43,28 +85,33 @@ pub(crate) fn failed(unit: &Unit) -> String {
     format!("the {} of {} failed in its room", unit.kind, unit.package)
 }
 
-/// What to declare so that a unit does well that needs other sources than its package's.
+/// What a unit needs that did well with all sources, and what to declare so that it sees it.
 fn undeclared(bench: &Bench<'_>, unit: &Unit, ran: &Ran, wide: &UnitRecord) -> Result<String, DriveError> {
     let read = read_elsewhere(bench, unit, ran, wide)?;
     let Unit { kind, package, .. } = unit;
-    let needs = format!("the {kind} of {package} needs sources that are not of its package");
-    let mut dirs: BTreeSet<&str> = BTreeSet::new();
-    for path in &read {
-        if let Some((Root::Source, below)) = bench.places.locate(path) {
-            let dir = below.as_ref().and_then(|_| path.rsplit_once('/')).map_or("", |(dir, _)| dir);
-            dirs.insert(below_source(bench, dir));
-        }
-    }
+    let Some(first) = read.first() else {
+        return Ok(format!("{}, and did well in a second run, with all sources there", failed(unit)));
+    };
+    let needs = format!("the {kind} of {package} needs sources that are not of its package: `{first}`");
     let name = package.split(' ').next().unwrap_or_default();
-    Ok(match (read.first(), dirs.is_empty()) {
-        (None, _) => needs,
-        (Some(first), true) => format!("{needs}: `{first}`"),
-        (Some(first), false) => {
-            let dirs: Vec<&str> = dirs.into_iter().collect();
-            let line = format!("cargo: {{inputs: {{{name}: [{}]}}}}", dirs.join(", "));
-            format!("{needs}: `{first}`; `{line}` in the recipe shows it to it")
+    Ok(match directories(bench, &read) {
+        Some(dirs) => {
+            format!("{needs}; `inputs: {{{name}: [{dirs}]}}` below `cargo:` in the recipe shows it")
         }
+        None => needs,
     })
+}
+
+/// The directories that hold files, as a recipe names them; nothing if it cannot name one of them.
+fn directories(bench: &Bench<'_>, read: &BTreeSet<String>) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    let mut dirs = BTreeSet::new();
+    for path in read {
+        let (Root::Source, Some(_)) = bench.places.locate(path)? else { return None };
+        let dir = below_source(bench, path.rsplit_once('/')?.0);
+        dirs.insert(Some(dir).filter(|dir| dir.chars().all(is_plain))?);
+    }
+    Some(dirs.into_iter().collect::<Vec<_>>().join(", "))
 }
 
 /// What lies between the recipe's sources and a directory; `.` if that is all of them.
@@ -118,6 +165,29 @@ fn absolute(cwd: &str, path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn is_own(errors: &[&str]) -> bool {
+        let told =
+            errors.iter().map(|error| format!("{{\"level\":\"error\",{error}}}\n")).collect::<String>();
+        only_tells_of_sources((told + "{\"level\":\"warning\",\"message\":\"x\",\"code\":null}\n").as_bytes())
+    }
+
+    #[test]
+    fn only_errors_that_no_other_room_mends_are_the_sources_own() {
+        let mismatch = r#""message":"mismatched types: thread panicked","code":{"code":"E0308"}"#;
+        let syntax = r#""message":"expected one of `!` or `::`, found `fn`","code":null"#;
+        let last = r#""message":"aborting due to 1 previous error","code":null"#;
+        assert!(is_own(&[mismatch, last]) && is_own(&[syntax, mismatch]));
+        for other in [
+            r#""message":"couldn't read `/build/target/x.rs`","code":null"#,
+            r#""message":"could not find native static library `f`","code":null"#,
+            r#""message":"can't find crate for `x`","code":{"code":"E0463"}"#,
+            r#""message":"linking with `cc` failed: exit status: 1","code":null"#,
+        ] {
+            assert!(!is_own(&[mismatch, other]), "{other}");
+        }
+        assert!(!is_own(&[]), "whoever says nothing may have been killed");
+    }
 
     #[test]
     fn words_that_may_be_paths_are_found_in_what_is_said() {

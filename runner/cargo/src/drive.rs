@@ -1,10 +1,13 @@
 //! Runs cargo in the driver's room.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+};
 
 use eadem_model::{
-    Cancel, Door, Ending, Entry, Event, Outcome, OutputSink, Plan, Root, Round, Rung, Setting, SourceDir,
-    Text, Tree, UnitNews, UnitsRecord, Watch, Workshop,
+    Cancel, Digest, Door, Ending, Entry, Event, Outcome, OutputSink, Plan, Root, Round, Rung, Setting,
+    SourceDir, Text, Tree, UnitNews, UnitsRecord, Watch, Workshop,
 };
 use eadem_store::{Store, StoreError};
 
@@ -68,6 +71,8 @@ pub struct Driven {
     pub outcome: Outcome,
     /// How many units there were.
     pub units: UnitsRecord,
+    /// Every file that units have given to cargo as it is.
+    pub given: BTreeSet<Digest>,
     /// Why a unit was not to be had, if that is why the build failed.
     pub fall: Option<Fall>,
 }
@@ -145,7 +150,7 @@ impl Site<'_> {
         let way = pass.way();
         let session = Session::new(self.bench(&places, watch, news), proxy::path(&driver.setting), &*way);
         let mut outcome = self.serve(driver, out, watch, &session)?;
-        let Tally { total, hits, cpu_ms, keys, trouble, exceeded } = session.finish();
+        let Tally { total, hits, cpu_ms, keys, given, trouble, exceeded } = session.finish();
         // Cargo only knows that something failed.
         if let (Ending::Failed(_), Some(ending)) = (&outcome.ending, exceeded) {
             outcome.ending = ending;
@@ -153,7 +158,7 @@ impl Site<'_> {
         let fall = trouble.unless_broken()?;
         let rung = self.rung;
         let units = UnitsRecord { rung, total, hits, cpu_ms, fell: Vec::new(), keys, check: None };
-        Ok(Driven { outcome, units, fall })
+        Ok(Driven { outcome, units, given, fall })
     }
 
     /// Removes what is damaged, and says that it will be made again.

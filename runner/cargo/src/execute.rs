@@ -8,8 +8,9 @@ use std::{
 };
 
 use eadem_model::{
-    Cancel, Digest, Ending, Entry, Event, Input, Inputs, Isolation, Output, Plan, Root, Round, Rung, Setting,
-    Text, Tree, TreePath, UnitKind, UnitNews, UnitRecord, UnitStep, Watch, Workshop, document::Version1,
+    Cancel, Digest, Ending, EngineError, Entry, Event, Input, Inputs, Isolation, Limits, Output, Plan, Root,
+    Round, Rung, Setting, Text, Tree, TreePath, UnitKind, UnitNews, UnitRecord, UnitStep, Watch, Workshop,
+    document::Version1,
 };
 use eadem_store::{StartDir, Store};
 
@@ -115,6 +116,7 @@ impl Bench<'_> {
             cwd,
             outputs: outputs.collect(),
             start: Some(start.digest()),
+            limits: limits_of_unit(&self.plan.limits),
             ..self.plan.clone()
         };
         Ok(Work { key, plan, start })
@@ -218,8 +220,10 @@ impl Bench<'_> {
         };
         let mut sink = self.store.tree_writer();
         let round = Round { plan, setting: self.setting.clone() };
-        let outcome =
-            self.workshop.run_apart(&round, &inputs, &mut sink, &watch, &|bytes| take(&stdout, bytes))?;
+        let outcome = self
+            .workshop
+            .run_apart(&round, &inputs, &mut sink, &watch, &|bytes| take(&stdout, bytes))
+            .map_err(unkeepable)?;
         // What it was shown was further names of blobs: one that was written to meanwhile spoils the result.
         self.store.expect_tree(&start)?;
         let is_faithful = outcome.skipped.is_empty() && outcome.isolation == Isolation::Strict;
@@ -241,6 +245,24 @@ impl Bench<'_> {
             None
         };
         Ok(Ran { ending, stdout, stderr, record, is_faithful })
+    }
+}
+
+/// What a unit writes and says is not what the build leaves and says: it may write what the build may write, and
+/// say what is usual, since its words are held in memory.
+fn limits_of_unit(limits: &Limits) -> Limits {
+    let output_bytes = limits.disk_bytes.max(limits.output_bytes);
+    let log_bytes = Limits::default().log_bytes.max(limits.log_bytes);
+    Limits { output_bytes, log_bytes, ..limits.clone() }
+}
+
+/// What a unit leaves beside its outputs may have any name in one room, and none that is no text here.
+fn unkeepable(error: EngineError) -> DriveError {
+    match error {
+        EngineError::Io { source, .. } if source.kind() == io::ErrorKind::InvalidData => {
+            Shape::new(source.to_string()).into()
+        }
+        error => error.into(),
     }
 }
 

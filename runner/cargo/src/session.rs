@@ -5,13 +5,13 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use eadem_model::{Digest, Door, Ending, UnitKind, UnitRecord, UnitStep, Wire};
+use eadem_model::{Digest, Door, Ending, UnitKind, UnitRecord, Wire};
 
 use crate::{
     DriveError, Fall, Graph,
     deliver::{Client, hand_over},
     execute::{Bench, Ran},
-    trouble::Trouble,
+    trouble::{Judged, Trouble},
     unit::Unit,
     way::{Given, Way},
     wire::Request,
@@ -36,6 +36,8 @@ pub(crate) struct Tally {
     /// Every unit that came from the store or ran well, questions too.
     pub(crate) keys: BTreeSet<Digest>,
     pub(crate) trouble: Trouble,
+    /// Every file that was given to cargo as it is.
+    pub(crate) given: BTreeSet<Digest>,
     /// How the first unit ended that took more than it may.
     pub(crate) exceeded: Option<Ending>,
 }
@@ -82,15 +84,15 @@ impl<'a> Session<'a> {
         let unit = Unit::read(request, &self.proxy, self.bench.places, &self.graph())?;
         let work = self.bench.work(&unit)?;
         let key = work.key;
-        match self.way.obtain(&self.bench, &unit, work)? {
+        let given = self.way.obtain(&self.bench, &unit, work)?;
+        self.bench.tell(&unit, given.step());
+        match given {
             Given::Known(record) => {
                 self.tally().count(&key, &unit, None);
-                self.bench.tell(&unit, UnitStep::Taken { wall_ms: record.usage.wall_ms });
                 self.deliver(unit, &record, client)
             }
             Given::Made(record) => {
                 self.tally().count(&key, &unit, Some(&record));
-                self.bench.tell(&unit, UnitStep::Ran { wall_ms: record.usage.wall_ms });
                 self.deliver(unit, &record, client)
             }
             Given::Cancelled => {
@@ -102,21 +104,22 @@ impl<'a> Session<'a> {
     }
 
     fn deliver(&self, unit: Unit, record: &UnitRecord, client: &mut Client<'_>) -> Result<(), DriveError> {
-        hand_over(self.bench.store, &self.graph, unit, record, client)
+        let given = hand_over(self.bench.store, &self.graph, unit, record, client)?;
+        self.tally().given.extend(given);
+        Ok(())
     }
 
     /// Says why before cargo hears of it: then cargo ends, and with it everything that waits for it.
     fn fail(&self, unit: &Unit, ran: &Ran, client: &mut Client<'_>) -> Result<(), DriveError> {
-        self.bench.tell(unit, UnitStep::Failed);
         match ran.ending {
             // A question may be answered with no: cargo asks what it need not have.
             _ if unit.kind == UnitKind::Query => {}
             Ending::Cancelled => {}
             Ending::Exceeded(..) => drop(self.tally().exceeded.get_or_insert(ran.ending.clone())),
-            _ => {
-                let fall = self.way.judge(&self.bench, unit, ran)?;
-                self.tally().trouble.note(fall);
-            }
+            _ => match self.way.judge(&self.bench, unit, ran)? {
+                Judged::Fall(fall) => self.tally().trouble.note(fall),
+                Judged::Exceeded(ending) => drop(self.tally().exceeded.get_or_insert(ending)),
+            },
         }
         client.told(&ran.stdout, &ran.stderr, &ran.ending);
         Ok(())

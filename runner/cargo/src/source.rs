@@ -1,6 +1,10 @@
 //! Which sources a unit sees, and what they are.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
 
 use eadem_model::{Digest, Input, Plan, Root, TreePath};
 use eadem_store::{Store, StoreError};
@@ -57,7 +61,7 @@ impl<'a> Sources<'a> {
             None => whole.subpath.clone(),
             Some(below) => whole.subpath.join(below.as_str()).map_err(|_| unknown())?,
         };
-        if !self.path(&whole.layer, &subpath).is_dir() {
+        if !self.is_directory(&whole.layer, &subpath) {
             return Err(Shape::new(format!("`{root}` is no directory of the recipe's sources")));
         }
         Ok(Input { layer: whole.layer, subpath, at, below })
@@ -68,6 +72,13 @@ impl<'a> Sources<'a> {
         let Some((at, Some(below))) = places.locate(path) else { return false };
         let mut inputs = self.inputs.iter().filter(|input| input.at == at);
         inputs.any(|input| self.path(&input.layer, &input.subpath).join(below.as_str()).exists())
+    }
+
+    /// Whether a path leads to a directory without a link: rooms follow none.
+    fn is_directory(&self, layer: &Digest, subpath: &TreePath) -> bool {
+        let above = std::iter::successors(Some(subpath.clone()), TreePath::parent);
+        let is_real = |path: &Path| path.symlink_metadata().is_ok_and(|found| found.is_dir());
+        above.into_iter().all(|path| is_real(&self.path(layer, &path)))
     }
 
     fn path(&self, layer: &Digest, subpath: &TreePath) -> PathBuf {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use eadem_model::Rung;
+use eadem_model::{Ending, Rung};
 
 use crate::DriveError;
 
@@ -13,6 +13,15 @@ pub struct Fall {
     pub why: String,
     /// The highest rung that may bear; none if the sources fail by themselves.
     pub to: Option<Rung>,
+}
+
+/// What came of the question why a unit failed.
+#[derive(Debug)]
+pub(crate) enum Judged {
+    /// It failed, and this is where it may do better.
+    Fall(Fall),
+    /// It would take more than it may.
+    Exceeded(Ending),
 }
 
 impl Fall {
@@ -37,7 +46,7 @@ impl Trouble {
 
     pub(crate) fn fail(&mut self, error: DriveError) {
         match error {
-            // Whoever sees more sources asks in the same way.
+            // What is not understood on one rung is not understood on the next either.
             DriveError::Shape(shape) => self.note(Fall { why: shape.to_string(), to: Some(Rung::OneRoom) }),
             error => {
                 self.broken.get_or_insert(error);

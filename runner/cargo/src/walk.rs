@@ -153,7 +153,7 @@ impl<'a> Walk<'a> {
     }
 
     fn deliver(&self, unit: Unit, record: &UnitRecord, client: &mut Client<'_>) -> Result<(), DriveError> {
-        hand_over(self.bench.store, &self.graph, unit, record, client)
+        hand_over(self.bench.store, &self.graph, unit, record, client).map(drop)
     }
 
     /// Gives names for what the unit would give: cargo goes on, and knows no better.

@@ -5,6 +5,7 @@ use eadem_model::{Digest, Rung, UnitRecord, UnitStep};
 use crate::{
     DriveError, Fall, Ledger, diagnosis,
     execute::{Bench, Ran, Work},
+    trouble::Judged,
     unit::Unit,
 };
 
@@ -22,8 +23,8 @@ pub(crate) trait Way: Sync {
     ///
     /// # Errors
     /// What broke.
-    fn judge(&self, _bench: &Bench<'_>, unit: &Unit, _ran: &Ran) -> Result<Fall, DriveError> {
-        Ok(Fall { why: diagnosis::failed(unit), to: Some(Rung::OneRoom) })
+    fn judge(&self, _bench: &Bench<'_>, unit: &Unit, _ran: &Ran) -> Result<Judged, DriveError> {
+        Ok(Judged::Fall(Fall { why: diagnosis::failed(unit), to: Some(Rung::OneRoom) }))
     }
 }
 
@@ -37,6 +38,17 @@ pub(crate) enum Given {
     Cancelled,
     /// It ran, and did not end well.
     Failed(Ran),
+}
+
+impl Given {
+    /// How this is told of the unit.
+    pub(crate) fn step(&self) -> UnitStep {
+        match self {
+            Self::Known(record) => UnitStep::Taken { wall_ms: record.usage.wall_ms },
+            Self::Made(record) => UnitStep::Ran { wall_ms: record.usage.wall_ms },
+            Self::Cancelled | Self::Failed(_) => UnitStep::Failed,
+        }
+    }
 }
 
 /// Whether what the store has of units may be used.
@@ -107,7 +119,7 @@ impl Way for Once<'_> {
         Ok(Given::Made(record))
     }
 
-    fn judge(&self, bench: &Bench<'_>, unit: &Unit, ran: &Ran) -> Result<Fall, DriveError> {
+    fn judge(&self, bench: &Bench<'_>, unit: &Unit, ran: &Ran) -> Result<Judged, DriveError> {
         diagnosis::of(bench, unit, ran)
     }
 }

@@ -32,7 +32,7 @@ pub fn build(bench: &Bench<'_>, job: &Job) -> Result<Built, FlowError> {
     prepare(bench, job)?;
     let plan = job.plan();
     let digest = plan.digest();
-    if let Some((recorded, tree)) = recorded(bench, &digest)? {
+    if let Some((recorded, tree)) = recorded(bench, job, &digest)? {
         return Ok(Built { plan: digest, tree, recorded: Some(recorded) });
     }
     bench.store.put_plan(&plan)?;
@@ -58,7 +58,11 @@ pub(crate) fn keep(
 }
 
 /// The newest record of the plan's baseline whose outputs are still there.
-pub(crate) fn recorded(bench: &Bench<'_>, plan: &Digest) -> Result<Option<(Recorded, Tree)>, FlowError> {
+pub(crate) fn recorded(
+    bench: &Bench<'_>,
+    job: &Job,
+    plan: &Digest,
+) -> Result<Option<(Recorded, Tree)>, FlowError> {
     let baseline = Setting::baseline();
     let (records, unreadable) = bench.store.readable_records(plan)?;
     for error in unreadable {
@@ -66,7 +70,9 @@ pub(crate) fn recorded(bench: &Bench<'_>, plan: &Digest) -> Result<Option<(Recor
     }
     for record in records {
         let strict = |round: &RoundRecord| round.outcome.isolation == Isolation::Strict || bench.weak;
-        let round = record.rounds.iter().find(|round| round.setting == baseline && strict(round));
+        let fits =
+            |round: &RoundRecord| round.setting == baseline && strict(round) && units::fits(job, round);
+        let round = record.rounds.iter().find(|round| fits(round));
         if let Some((tree, engine)) =
             round.and_then(|round| Some((round.tree.clone()?, round.engine.clone())))
             && bench.still_has(&tree)?

@@ -26,7 +26,7 @@ pub fn preview(bench: &Bench<'_>, job: &Job) -> Result<Preview, FlowError> {
     prepare(bench, job)?;
     let plan = job.plan();
     let digest = plan.digest();
-    let recorded = build::recorded(bench, &digest)?.map(|(recorded, _)| recorded.run);
+    let recorded = build::recorded(bench, job, &digest)?.map(|(recorded, _)| recorded.run);
     let round = Round::baseline(plan);
     let mut fell = Vec::new();
     for rung in units::rungs(bench, job).iter().filter(|rung| **rung != Rung::OneRoom) {

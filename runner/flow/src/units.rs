@@ -3,7 +3,10 @@
 use std::{cell::RefCell, collections::BTreeSet};
 
 use eadem_cargo::{Fall, Pass, Site};
-use eadem_model::{Ending, Event, Forecast, Round, Rung, Units, UnitsRecord, Watch, Workshop};
+use eadem_model::{
+    Digest, Ending, Entry, Event, Forecast, Round, RoundRecord, Rung, Tree, Units, UnitsRecord, Watch,
+    Workshop,
+};
 use eadem_store::TreeWriter;
 
 use crate::{
@@ -85,7 +88,9 @@ pub(crate) fn rungs(bench: &Bench<'_>, job: &Job) -> &'static [Rung] {
 
 /// Why an engine builds in one room.
 pub(crate) fn no_service(bench: &Bench<'_>) -> String {
-    format!("engine `{}` gives its rooms no service", bench.engine.name())
+    let whose =
+        if bench.weak { "weak isolation".to_owned() } else { format!("engine `{}`", bench.engine.name()) };
+    format!("{whose} gives its rooms no service")
 }
 
 impl Stand<'_> {
@@ -108,7 +113,7 @@ impl Stand<'_> {
         let way = |sink: &mut TreeWriter<'_>, watch: &Watch<'_>| {
             let news = |news| progress.take(news);
             let driven = eadem_cargo::drive(site, pass, sink, watch, &news)?;
-            *seen.borrow_mut() = Some((driven.units, driven.fall));
+            *seen.borrow_mut() = Some((driven.units, driven.given, driven.fall));
             Ok(driven.outcome)
         };
         let mut ran = round::run_by(&way, bench, job, round, &course)?;
@@ -116,15 +121,34 @@ impl Stand<'_> {
         if ran.failure.is_none() {
             bench.store.put_forecast(&job.recipe.name, &next)?;
         }
-        let (units, fall) = seen.into_inner().expect("what ran was seen");
+        let (units, given, fall) = seen.into_inner().expect("what ran was seen");
         // Only what units could be guilty of is tried without them.
-        let failed = matches!(ran.record.outcome.ending, Ending::Failed(_) | Ending::Signalled(_));
-        if let Some(Fall { why, to: Some(rung) }) = fall.filter(|_| failed) {
+        let fall = match &ran.record.outcome.ending {
+            Ending::Failed(_) | Ending::Signalled(_) => fall.and_then(|Fall { why, to }| Some((why, to?))),
+            Ending::MissingOutput(path) => Some((format!("no unit left `{path}`"), Rung::OneRoom)),
+            _ => stranger(ran.record.tree.as_ref(), &given),
+        };
+        if let Some((why, rung)) = fall {
             return Ok(Climbed::Fell(why, rung));
         }
         ran.record.units = Some(units);
         Ok(Climbed::Bore(ran))
     }
+}
+
+/// Whether what a round gave answers for a job: on a rung that its recipe does not allow, a build script that is
+/// content without a file may not have seen it. In one room everything is seen.
+pub(crate) fn fits(job: &Job, round: &RoundRecord) -> bool {
+    let rung = round.units.as_ref().map_or(Rung::OneRoom, |units| units.rung);
+    rung == Rung::OneRoom || job.recipe.cargo.units.rungs().contains(&rung)
+}
+
+/// An output that is not as a unit gave it: cargo wrote it by itself, in a room that no pass of a verification
+/// varies, or has only its name.
+fn stranger(tree: Option<&Tree>, given: &BTreeSet<Digest>) -> Option<(String, Rung)> {
+    let is_strange = |entry: &Entry| matches!(entry, Entry::File { digest, .. } if !given.contains(digest));
+    let (path, _) = tree?.entries.iter().find(|(_, entry)| is_strange(entry))?;
+    Some((format!("the output `{path}` is not what a unit gave"), Rung::OneRoom))
 }
 
 /// A job's build on a rung.

@@ -8,7 +8,7 @@ use eadem_model::{
 };
 use eadem_store::{Store, StoreError};
 
-use crate::{Bench, BuildFailure, FlowError, Job, build, prepare, rounds};
+use crate::{Bench, BuildFailure, FlowError, Job, build, prepare, rounds, units};
 
 /// What a verification found.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub fn verify(bench: &Bench<'_>, job: &Job, proofs: Proofs) -> Result<Verificati
     let (first, second) = (Round::baseline(plan.clone()), Round::varied(plan));
     let digest = first.plan.digest();
     if proofs == Proofs::Use
-        && let Some(record) = proof(bench, &digest, [&first, &second])?
+        && let Some(record) = proof(bench, job, &digest, [&first, &second])?
     {
         return Ok(answer(digest, record));
     }
@@ -76,7 +76,12 @@ fn verdict_of(failure: &BuildFailure) -> Verdict {
 ///
 /// A newer one in which they differed, or one failed, refutes every older one; one that came to no
 /// verdict says nothing.
-fn proof(bench: &Bench<'_>, plan: &Digest, rounds: [&Round; 2]) -> Result<Option<Record>, FlowError> {
+fn proof(
+    bench: &Bench<'_>,
+    job: &Job,
+    plan: &Digest,
+    rounds: [&Round; 2],
+) -> Result<Option<Record>, FlowError> {
     let is_same = |record: &Record| {
         let n_rounds = record.rounds.len();
         let whole = match record.verdict {
@@ -84,7 +89,8 @@ fn proof(bench: &Bench<'_>, plan: &Digest, rounds: [&Round; 2]) -> Result<Option
             Some(Verdict::BuildFailed) => n_rounds <= rounds.len(),
             Some(_) => n_rounds == rounds.len(),
         };
-        whole && record.rounds.iter().zip(rounds).all(|(was, is)| was.setting == is.setting)
+        let fits = |(was, is): (&RoundRecord, &Round)| was.setting == is.setting && units::fits(job, was);
+        whole && record.rounds.iter().zip(rounds).all(fits)
     };
     let records = match bench.store.records(plan) {
         // It may be the newest word on these rounds, so no older one counts.

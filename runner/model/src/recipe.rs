@@ -236,12 +236,12 @@ pub struct CargoSpec {
     pub features: Vec<String>,
     /// Whether the default features are on.
     pub default_features: bool,
-    /// Whether crates and build scripts are built each in a room of its own; decides no byte, so it is no part
-    /// of the recipe's meaning.
+    /// Whether crates and build scripts are built each in a room of its own. It says where a build runs and not
+    /// what is built, so it is no part of the recipe's meaning, and a lock stays true.
     #[serde(skip_serializing)]
     pub units: Units,
-    /// Which directories of the recipe's sources units of a package see besides the package itself; decides
-    /// no byte either.
+    /// Which directories of the recipe's sources units of a package see besides the package itself, by its name;
+    /// no part of the meaning either.
     #[serde(skip_serializing, deserialize_with = "crate::document::unique_map")]
     pub inputs: BTreeMap<String, Vec<SourceDir>>,
 }
