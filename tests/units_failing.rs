@@ -210,10 +210,16 @@ const PLAIN: &str = r#"fn main() {
 #[test]
 fn an_output_that_no_unit_gave_as_it_is_comes_from_one_room() {
     let lane = Lane::root();
-    // Lists of files are cargo's own, and the directory holds libraries that are names in the room of cargo.
-    for (name, output) in [("lists", "bin/app, app.d"), ("libraries", "deps")] {
-        let world = scripted(lane, name, PLAIN, output, "");
-        let run = lane.run(&mut world.command(["build", &format!("{name}-auto")])).exit(0);
+    // Lists of files are cargo's own.
+    let lists = scripted(lane, "lists", PLAIN, "bin/app, app.d", "");
+    // Libraries that the compiler alone opens are names in the room of cargo.
+    let libraries = World::new().with_fixture("units").with_images().with_store(lane.store());
+    let recipe = "eadem: 1\nname: libraries-auto\nimage: rust-trixie\nsource: {dir: crate}\noutputs: [deps]\n\
+                  cargo: {units: auto}\n";
+    let libraries = libraries.with("recipes/libraries-auto.yaml", recipe);
+    drop(lane.run(&mut libraries.command(["lock", "libraries-auto"])).exit(0));
+    for (world, recipe) in [(&lists, "lists-auto"), (&libraries, "libraries-auto")] {
+        let run = lane.run(&mut world.command(["build", recipe])).exit(0);
         drop(run.stderr_has("is not what a unit gave").stderr_has("so it is built in one room"));
     }
 }
