@@ -26,15 +26,6 @@ fn place() -> TempDir {
     tempfile::tempdir().expect("a temporary directory")
 }
 
-/// A recipe that nobody has built, so that no record answers.
-fn unbuilt(word: &str) -> World {
-    let world = Lane::root().fixture("steady");
-    let recipe = format!("{}env: {{ANOTHER: {word}}}\n", world.read("recipes/steady.yaml"));
-    let world = world.with("recipes/steady.yaml", recipe);
-    drop(world.eadem(["lock", "steady"]).exit(0));
-    world
-}
-
 /// What the native engine's build of the recipe prints.
 fn native() -> String {
     let lane = Lane::root();
@@ -87,7 +78,7 @@ fn a_daemon_behind_tls_gives_the_tree_of_namespaces() {
     let (lane, expected, place) = (Lane::root(), native(), place());
     let tls = Tls::start(place.path());
     let certificates = tls.certificates("certificates", &tls.own, &tls.own);
-    let world = unbuilt("tls");
+    let world = Lane::root().unbuilt("tls");
     let run = lane.run(&mut tls.eadem(&world, &certificates, &["build", "steady"])).exit(0);
     assert_eq!(run.stdout(), expected, "{run}");
     expect_end_of_input(&tls.eadem(&world, &certificates, &["shell", "steady"]));
@@ -101,7 +92,7 @@ fn a_daemon_behind_tls_gives_the_tree_of_namespaces() {
 fn who_is_refused_by_tls_is_told_why_and_what_to_type() {
     let place = place();
     let tls = Tls::start(place.path());
-    let world = unbuilt("tls-refused");
+    let world = Lane::root().unbuilt("tls-refused");
     let stranger = tls.certificates("stranger", &tls.own, &tls.other);
     let misled = tls.certificates("misled", &tls.other, &tls.own);
     let half = tls.certificates("half", &tls.own, &tls.own);
@@ -151,7 +142,7 @@ fn a_daemon_behind_ssh_gives_the_tree_of_namespaces() {
     let (lane, expected, place) = (Lane::root(), native(), place());
     let service = Service::docker(&place.path().join("d"));
     let sshd = Sshd::start(&place.path().join("ssh"), &service.address());
-    let world = unbuilt("ssh");
+    let world = Lane::root().unbuilt("ssh");
     sshd.let_in(&world);
     let run = lane.run(&mut over_ssh(&world, "ssh://afar", &["build", "steady"])).exit(0);
     assert_eq!(run.stdout(), expected, "{run}");
@@ -168,7 +159,7 @@ fn who_is_refused_by_ssh_is_told_what_it_said_and_what_to_type() {
     let place = place();
     let sshd = Sshd::start(&place.path().join("ssh"), "unix:///none");
     let host = format!("ssh://{}", sshd.address);
-    let world = unbuilt("ssh-refused");
+    let world = Lane::root().unbuilt("ssh-refused");
     let refused = |host: &str, told: &str| {
         let run = Run::of(&mut over_ssh(&world, host, &["build", "steady"])).exit(9).one_error();
         let run =

@@ -12,18 +12,9 @@ fn options_of_hint(run: &Run) -> Vec<String> {
     words.map(str::to_owned).collect()
 }
 
-/// A recipe that nobody has built, so that no record answers.
-fn unbuilt(word: &str) -> World {
-    let world = Lane::root().fixture("steady");
-    let recipe = format!("{}env: {{ANOTHER: {word}}}\n", world.read("recipes/steady.yaml"));
-    let world = world.with("recipes/steady.yaml", recipe);
-    drop(world.eadem(["lock", "steady"]).exit(0));
-    world
-}
-
 #[test]
 fn a_default_container_is_told_the_flags_that_help_and_they_are_all_needed() {
-    let world = unbuilt("container");
+    let world = Lane::root().unbuilt("container");
     let docker = Docker::start(&world);
     let run = Lane::root().run(&mut docker.eadem(&world, &[], &["build", "steady"])).exit(9).one_error();
     let run = run.stderr_has("this machine cannot make rooms: cloning into new namespaces (clone3) failed");
@@ -60,7 +51,7 @@ fn an_ordinary_user_in_a_container_is_told_the_same_flags_and_they_help() {
 
 #[test]
 fn weak_rooms_build_in_a_default_container_and_verify_nothing() {
-    let world = unbuilt("weak-container");
+    let world = Lane::root().unbuilt("weak-container");
     let docker = Docker::start(&world);
     let weak = |words: &[&str]| {
         let words = [words, &["--isolation", "weak"]].concat();

@@ -78,6 +78,15 @@ impl Lane {
         drop(self.run(&mut world.command(["lock", name])).exit(0));
         world
     }
+
+    /// The recipe `steady` as nobody has built it, so that no record answers.
+    pub(crate) fn unbuilt(&self, word: &str) -> World {
+        let world = self.fixture("steady");
+        let recipe = format!("{}env: {{ANOTHER: {word}}}\n", world.read("recipes/steady.yaml"));
+        let world = world.with("recipes/steady.yaml", recipe);
+        drop(world.eadem(["lock", "steady"]).exit(0));
+        world
+    }
 }
 
 /// Waits for the processors.
