@@ -1,7 +1,7 @@
 //! `eadem log`, `ls`, `show`: what was built, when, from what.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{Read, Write},
     process::Stdio,
@@ -73,6 +73,7 @@ fn outcome(ending: Ending) -> Outcome {
         limits: vec![Applied { limit: Limit::Wall, value: 5, by: Means::Watch }],
         isolation: Isolation::Strict,
         lacks: vec!["something\u{1b}[31m".to_owned()],
+        sought: BTreeSet::new(),
     }
 }
 

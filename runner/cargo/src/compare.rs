@@ -158,6 +158,7 @@ mod tests {
             stderr: store.put_blob(b"").expect("stored"),
             usage: Usage::default(),
             checked: None,
+            unseen: None,
         }
     }
 

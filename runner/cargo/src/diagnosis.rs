@@ -1,41 +1,22 @@
-//! Why a unit failed: by itself, or for want of something that its room does not show.
+//! What a unit did for want of something that its room does not show.
 
 use std::collections::BTreeSet;
 
-use eadem_model::{Ending, Entry, Root, Rung, SourceDir, UnitKind, UnitRecord};
+use eadem_model::{Entry, Root, Rung, UnitKind, UnitRecord};
 use serde::Deserialize;
 
 use crate::{
-    DriveError, Fall, Reuse,
+    DriveError, Fall,
     execute::{Bench, Ran},
     graph::lies_in,
-    trouble::Judged,
     unit::Unit,
-    way::{Given, Once, Way},
 };
 
-/// Runs a unit that failed once more with all sources in its room, and says where it may do better.
-pub(crate) fn of(bench: &Bench<'_>, unit: &Unit, ran: &Ran) -> Result<Judged, DriveError> {
-    if bench.rung != Rung::PerPackage {
-        return Ok(Judged::Fall(alone(unit, ran)));
-    }
-    let work = bench.work_on(Rung::Whole, unit)?;
-    let given = Once::quietly(Reuse::Stored).obtain(bench, unit, work)?;
-    bench.tell(unit, given.step());
-    Ok(match given {
-        Given::Known(record) | Given::Made(record) => {
-            Judged::Fall(Fall { why: undeclared(bench, unit, ran, &record)?, to: Some(Rung::Whole) })
-        }
-        Given::Failed(Ran { ending: ending @ Ending::Exceeded(..), .. }) => Judged::Exceeded(ending),
-        Given::Failed(_) | Given::Cancelled => Judged::Fall(alone(unit, ran)),
-    })
-}
-
-/// A unit that fails with all sources in its room.
+/// Where a unit may do better that failed with all sources that it asked for in its room.
 ///
 /// What others have written is there in one room alone, so another room mends all but what the compiler says of
 /// the sources themselves.
-fn alone(unit: &Unit, ran: &Ran) -> Fall {
+pub(crate) fn of(unit: &Unit, ran: &Ran) -> Fall {
     let is_own = unit.kind != UnitKind::RunScript && only_tells_of_sources(&ran.stderr);
     Fall { why: failed(unit), to: (!is_own).then_some(Rung::OneRoom) }
 }
@@ -85,18 +66,28 @@ pub(crate) fn failed(unit: &Unit) -> String {
     format!("the {} of {} failed in its room", unit.kind, unit.package)
 }
 
-/// What a unit needs that did well with all sources, and what to declare so that it sees it.
-fn undeclared(bench: &Bench<'_>, unit: &Unit, ran: &Ran, wide: &UnitRecord) -> Result<String, DriveError> {
-    let read = read_elsewhere(bench, unit, ran, wide)?;
+/// What a unit looked for that its own room does not show, and what to declare so that it does.
+///
+/// `ran` is what came of it there, `wide` what it gave with all sources.
+pub(crate) fn unseen(
+    bench: &Bench<'_>,
+    unit: &Unit,
+    ran: &Ran,
+    wide: &UnitRecord,
+) -> Result<String, DriveError> {
+    let mut read = read_elsewhere(bench, unit, ran, wide)?;
+    let is_covered = |sought: &&String| read.iter().any(|read| lies_in(read, sought));
+    let rest: Vec<_> = ran.sought.iter().filter(|sought| !is_covered(sought)).cloned().collect();
+    read.extend(rest);
     let Unit { kind, package, .. } = unit;
-    let Some(first) = read.first() else {
-        return Ok(format!("{}, and did well in a second run, with all sources there", failed(unit)));
-    };
-    let needs = format!("the {kind} of {package} needs sources that are not of its package: `{first}`");
+    let named = read.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
+    let needs = format!("the {kind} of {package} looks for sources that are not of its package: {named}");
     let name = package.split(' ').next().unwrap_or_default();
     Ok(match directories(bench, &read) {
         Some(dirs) => {
-            format!("{needs}; `inputs: {{{name}: [{dirs}]}}` below `cargo:` in the recipe shows it")
+            format!(
+                "{needs}; `inputs: {{{name}: [{dirs}]}}` below `cargo:` in the recipe shows it these alone"
+            )
         }
         None => needs,
     })
@@ -107,20 +98,21 @@ fn directories(bench: &Bench<'_>, read: &BTreeSet<String>) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     let mut dirs = BTreeSet::new();
     for path in read {
-        let (Root::Source, Some(_)) = bench.places.locate(path)? else { return None };
-        let dir = below_source(bench, path.rsplit_once('/')?.0);
+        let dir = below_source(bench, bench.sources.directory(bench.places, path)?)?;
         dirs.insert(Some(dir).filter(|dir| dir.chars().all(is_plain))?);
     }
     Some(dirs.into_iter().collect::<Vec<_>>().join(", "))
 }
 
-/// What lies between the recipe's sources and a directory; `.` if that is all of them.
-fn below_source<'a>(bench: &Bench<'_>, dir: &'a str) -> &'a str {
-    let below = dir.strip_prefix(bench.places.of_source(&SourceDir(None)).as_str()).unwrap_or_default();
-    if below.is_empty() { "." } else { &below[1..] }
+/// What lies between the recipe's sources and a directory of them; `.` if that is all of them.
+fn below_source<'a>(bench: &Bench<'_>, dir: &'a str) -> Option<&'a str> {
+    match dir.strip_prefix(bench.places.at(Root::Source))? {
+        "" => Some("."),
+        below => below.strip_prefix('/'),
+    }
 }
 
-/// The sources that a unit names and that its own room does not show.
+/// The sources that a unit names, not those of its package, and that lie where it looked for some.
 fn read_elsewhere(
     bench: &Bench<'_>,
     unit: &Unit,
@@ -135,10 +127,11 @@ fn read_elsewhere(
             said += &String::from_utf8_lossy(&bench.store.read_blob(digest)?);
         }
     }
-    let roots = bench.roots(unit);
-    let is_elsewhere = |path: &String| {
-        !roots.iter().any(|root| lies_in(path, root)) && bench.sources.has(bench.places, path)
+    let is_sought = |path: &String| {
+        ran.sought.iter().any(|sought| lies_in(path, sought)) && bench.sources.has(bench.places, path)
     };
+    let roots = bench.roots(unit);
+    let is_elsewhere = |path: &String| !roots.iter().any(|root| lies_in(path, root)) && is_sought(path);
     Ok(paths_in(&said).map(|path| absolute(&unit.cwd, path)).filter(is_elsewhere).collect())
 }
 

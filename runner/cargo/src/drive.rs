@@ -57,6 +57,8 @@ pub struct Site<'a> {
     pub round: &'a Round,
     /// What units see of the sources.
     pub rung: Rung,
+    /// Whether a unit that looks for more than that sees all sources; else the rung does not bear the build.
+    pub may_widen: bool,
     /// What units of a package see besides, by the package's name.
     pub declared: &'a Declared,
 }
@@ -150,14 +152,15 @@ impl Site<'_> {
         let way = pass.way();
         let session = Session::new(self.bench(&places, watch, news), proxy::path(&driver.setting), &*way);
         let mut outcome = self.serve(driver, out, watch, &session)?;
-        let Tally { total, hits, cpu_ms, keys, given, trouble, exceeded } = session.finish();
+        let Tally { total, hits, cpu_ms, keys, given, trouble, exceeded, unseen } = session.finish();
         // Cargo only knows that something failed.
         if let (Ending::Failed(_), Some(ending)) = (&outcome.ending, exceeded) {
             outcome.ending = ending;
         }
         let fall = trouble.unless_broken()?;
-        let rung = self.rung;
-        let units = UnitsRecord { rung, total, hits, cpu_ms, fell: Vec::new(), keys, check: None };
+        let rung = if unseen.is_empty() { self.rung } else { Rung::Whole };
+        let fell = unseen.into_iter().collect();
+        let units = UnitsRecord { rung, total, hits, cpu_ms, fell, keys, check: None };
         Ok(Driven { outcome, units, given, fall })
     }
 
@@ -186,6 +189,7 @@ impl Site<'_> {
             sources: Sources::new(self.store, &self.round.plan),
             declared: self.declared,
             rung: self.rung,
+            may_widen: self.may_widen,
             events: watch.events,
             cancel: Cancel::new(),
             shown: Mutex::default(),

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use eadem_model::Text;
+
 /// What belongs to the driver alone: its proxy, its tokens, its shell's memory.
 const DRIVERS: [&str; 8] =
     ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS", "OLDPWD", "PWD", "RUSTC_WRAPPER", "SHLVL", "_"];
 
 /// What every round sets by itself.
 const ROUNDS: [&str; 7] = ["HOME", "LANG", "LC_ALL", "LOGNAME", "SOURCE_DATE_EPOCH", "TZ", "USER"];
-
-/// How many jobs a build script is told to start: a constant, since scripts write it down.
-const JOBS: &str = "2";
 
 /// Where libraries are looked for when a program starts.
 const LIBRARIES: &str = "LD_LIBRARY_PATH";
@@ -25,13 +24,20 @@ pub fn cleaned(
 ) -> BTreeMap<String, String> {
     let mut env = env;
     env.retain(|name, _| !DRIVERS.contains(&name.as_str()) && !ROUNDS.contains(&name.as_str()));
-    if let Some(jobs) = env.get_mut("NUM_JOBS") {
-        JOBS.clone_into(jobs);
-    }
     if let Some(dirs) = env.get_mut(LIBRARIES) {
         let kept: Vec<&str> = dirs.split(':').filter(|dir| !is_script_output(dir)).collect();
         *dirs = kept.join(":");
     }
+    env
+}
+
+/// How many jobs a build script is told to start: what varies, and so a constant in every key.
+const JOBS: (&str, &str) = ("NUM_JOBS", "2");
+
+/// The variables as they stand in a unit's key.
+pub fn keyed(env: &BTreeMap<String, Text>) -> BTreeMap<String, Text> {
+    let mut env = env.clone();
+    env.entry(JOBS.0.to_owned()).and_modify(|jobs| *jobs = Text::from(JOBS.1));
     env
 }
 
@@ -56,8 +62,15 @@ mod tests {
         let wanted = env(&[
             ("CARGO_PKG_NAME", "libc"),
             ("LD_LIBRARY_PATH", "/build/target/release/deps:/usr/lib"),
-            ("NUM_JOBS", "2"),
+            ("NUM_JOBS", "64"),
         ]);
         assert_eq!(cleaned(of_cargo, |dir| dir.contains("/build/z-1/")), wanted);
+    }
+
+    #[test]
+    fn the_number_of_jobs_decides_no_key() {
+        let with = |jobs: &str| [("NUM_JOBS".to_owned(), Text::from(jobs))].into();
+        assert_eq!(keyed(&with("64")), keyed(&with("1")));
+        assert_eq!(keyed(&BTreeMap::new()), BTreeMap::new());
     }
 }

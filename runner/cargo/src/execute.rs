@@ -8,15 +8,16 @@ use std::{
 };
 
 use eadem_model::{
-    Cancel, Digest, Ending, EngineError, Entry, Event, Input, Inputs, Isolation, Limits, Output, Plan, Root,
-    Round, Rung, Setting, Text, Tree, TreePath, UnitKind, UnitNews, UnitRecord, UnitStep, Watch, Workshop,
-    document::Version1,
+    Cancel, Digest, Ending, EngineError, Entry, Event, Input, Inputs, Isolation, Limits, Output, Plan,
+    RoomPath, Root, Round, Rung, Setting, Text, Tree, TreePath, UnitKind, UnitNews, UnitRecord, UnitStep,
+    Veil, Watch, Workshop, document::Version1,
 };
 use eadem_store::{StartDir, Store};
 
 use crate::{
     Declared, DriveError, InputKind, Places, Shape, UnitKey,
     argument_file::{self, ArgumentFile},
+    environment::keyed,
     graph::lies_in,
     source::Sources,
     unit::Unit,
@@ -39,6 +40,8 @@ pub(crate) struct Bench<'a> {
     /// What the recipe lets units of a package see besides.
     pub(crate) declared: &'a Declared,
     pub(crate) rung: Rung,
+    /// Whether a unit that looks for more than it is shown may see all sources.
+    pub(crate) may_widen: bool,
     pub(crate) events: &'a (dyn Fn(Event) + Sync),
     pub(crate) cancel: Cancel,
     /// What build scripts wrote, by its place in the driver's room, where rooms of this setting see other
@@ -55,6 +58,8 @@ pub(crate) struct Ran {
     pub(crate) stderr: Vec<u8>,
     /// What it gave, if it ended well.
     pub(crate) record: Option<UnitRecord>,
+    /// The sources that it looked for and that its room does not show, by their places in the driver's room.
+    pub(crate) sought: BTreeSet<String>,
     /// Whether its room was as the setting wants it, and firmly closed.
     pub(crate) is_faithful: bool,
 }
@@ -62,6 +67,9 @@ pub(crate) struct Ran {
 /// A unit with everything that decides its bytes.
 pub(crate) struct Work {
     pub(crate) key: Digest,
+    /// What an earlier run looked for that its room did not show, in words, and the key of that run: now its room
+    /// shows all sources.
+    pub(crate) unseen: Option<(Digest, String)>,
     plan: Plan,
     start: Tree,
 }
@@ -85,7 +93,14 @@ impl Bench<'_> {
 
     /// Makes a unit's plan and its key.
     pub(crate) fn work(&self, unit: &Unit) -> Result<Work, DriveError> {
-        self.work_on(self.rung, unit)
+        let work = self.work_on(self.rung, unit)?;
+        match self.recorded(&work.key)?.and_then(|record| record.unseen) {
+            Some(why) => {
+                let unseen = Some((work.key, why));
+                Ok(Work { unseen, ..self.work_on(Rung::Whole, unit)? })
+            }
+            None => Ok(work),
+        }
     }
 
     /// The same, with the sources that units see on a certain rung.
@@ -98,8 +113,10 @@ impl Bench<'_> {
             _ => self.places.text(&unit.cwd),
         };
         let sources = self.inputs(rung, unit)?;
+        let veils = self.veils(rung, unit, &sources)?;
         let inputs = self.digests(unit, &sources)?;
-        let key = UnitKey { kind: unit.kind, argv: &argv, env: &env, cwd: &cwd, inputs }.digest(self.plan);
+        let keyed = keyed(&env);
+        let key = UnitKey { kind: unit.kind, argv: &argv, env: &keyed, cwd: &cwd, inputs }.digest(self.plan);
         let mut start = self.start(unit)?;
         let argv = match argument_file::of(unit)? {
             Some(file) => self.with_file(&mut start, &file)?,
@@ -117,9 +134,10 @@ impl Bench<'_> {
             outputs: outputs.collect(),
             start: Some(start.digest()),
             limits: limits_of_unit(&self.plan.limits),
+            veils,
             ..self.plan.clone()
         };
-        Ok(Work { key, plan, start })
+        Ok(Work { key, unseen: None, plan, start })
     }
 
     fn inputs(&self, rung: Rung, unit: &Unit) -> Result<Vec<Input>, DriveError> {
@@ -128,6 +146,14 @@ impl Bench<'_> {
         }
         let roots = self.roots(unit);
         Ok(roots.iter().map(|root| self.sources.input(self.places, root)).collect::<Result<_, _>>()?)
+    }
+
+    /// What a unit's room has only names of; questions are of the toolchain alone.
+    fn veils(&self, rung: Rung, unit: &Unit, shown: &[Input]) -> Result<Vec<Veil>, DriveError> {
+        match (rung, unit.kind) {
+            (Rung::Whole, _) | (_, UnitKind::Query) => Ok(Vec::new()),
+            _ => Ok(self.sources.veils(shown)?),
+        }
     }
 
     /// The directories of sources that a unit sees of its own and of others; none lies in another one.
@@ -197,6 +223,12 @@ impl Bench<'_> {
         Ok(file.program.iter().map(|word| self.places.text(word)).chain([named]).collect())
     }
 
+    /// Where the driver's room has what a unit's room has at a place.
+    fn in_drivers_room(&self, place: &RoomPath) -> String {
+        let at = |root| self.places.at(root).to_owned();
+        Places::of(self.setting).text(place.as_str()).resolve(at)
+    }
+
     /// Engines know the target directory by its number.
     fn below_target(&self, path: &str) -> Result<TreePath, DriveError> {
         match self.places.locate(path) {
@@ -228,6 +260,7 @@ impl Bench<'_> {
         self.store.expect_tree(&start)?;
         let is_faithful = outcome.skipped.is_empty() && outcome.isolation == Isolation::Strict;
         let ending = settled(outcome.ending);
+        let sought = outcome.sought.iter().map(|place| self.in_drivers_room(place)).collect();
         let (stdout, stderr) = (owned(stdout), owned(stderr));
         let record = if ending == Ending::Success {
             let tree = below_out(sink.finish()?)?;
@@ -240,11 +273,12 @@ impl Bench<'_> {
                 stderr: self.store.put_blob(&stderr)?,
                 usage: outcome.usage,
                 checked: None,
+                unseen: None,
             })
         } else {
             None
         };
-        Ok(Ran { ending, stdout, stderr, record, is_faithful })
+        Ok(Ran { ending, stdout, stderr, record, sought, is_faithful })
     }
 }
 

@@ -23,10 +23,14 @@ impl Places {
         })
     }
 
+    /// Where a root lies.
+    pub fn at(&self, root: Root) -> &str {
+        self.roots.iter().find(|(known, _)| *known == root).map_or("", |(_, at)| at)
+    }
+
     /// Where a directory of the recipe's own sources lies.
     pub fn of_source(&self, dir: &SourceDir) -> String {
-        let at = self.roots.iter().find(|(root, _)| *root == Root::Source).map_or("", |(_, at)| at);
-        dir.0.iter().fold(at.to_owned(), |at, below| format!("{at}/{below}"))
+        dir.0.iter().fold(self.at(Root::Source).to_owned(), |at, below| format!("{at}/{below}"))
     }
 
     /// The text with placeholders.

@@ -1,15 +1,16 @@
 //! Which sources a unit sees, and what they are.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Arc, Mutex},
 };
 
-use eadem_model::{Digest, Input, Plan, Root, TreePath};
+use eadem_model::{Digest, Input, PathError, Plan, Root, TreePath, Veil};
 use eadem_store::{Store, StoreError};
 
-use crate::{Places, Shape};
+use crate::{Places, Shape, graph::lies_in};
 
 /// The root of the sources that a path belongs to: the package for a vendored one, and for one of the
 /// recipe's own sources all of these, since workspaces share files.
@@ -35,16 +36,20 @@ fn cut(path: &str, below: Option<&TreePath>, n_parts: usize) -> String {
     path[..path.len() - dropped].to_owned()
 }
 
+/// A layer and a directory in it.
+type Place = (Digest, TreePath);
+
 /// Finds the plan's own inputs and reads each part of them once.
 pub(crate) struct Sources<'a> {
     store: &'a Store,
     inputs: &'a [Input],
-    known: Mutex<BTreeMap<(Digest, TreePath), Digest>>,
+    known: Mutex<BTreeMap<Place, Digest>>,
+    listed: Mutex<BTreeMap<Place, Arc<[String]>>>,
 }
 
 impl<'a> Sources<'a> {
     pub(crate) fn new(store: &'a Store, plan: &'a Plan) -> Self {
-        Self { store, inputs: &plan.inputs, known: Mutex::default() }
+        Self { store, inputs: &plan.inputs, known: Mutex::default(), listed: Mutex::default() }
     }
 
     /// The inputs that show everything, for units that may see it.
@@ -74,6 +79,70 @@ impl<'a> Sources<'a> {
         inputs.any(|input| self.path(&input.layer, &input.subpath).join(below.as_str()).exists())
     }
 
+    /// The directory that a path names or lies in, if it leads to something of the sources.
+    pub(crate) fn directory<'p>(&self, places: &Places, path: &'p str) -> Option<&'p str> {
+        let (at, below) = places.locate(path)?;
+        let Some(below) = below else { return Some(path) };
+        let whole = self.inputs.iter().find(|input| input.at == at)?;
+        let found = self.path(&whole.layer, &whole.subpath).join(below.as_str()).symlink_metadata().ok()?;
+        if found.is_dir() { Some(path) } else { path.rsplit_once('/').map(|(dir, _)| dir) }
+    }
+
+    /// The names of all that lies beside what is shown.
+    pub(crate) fn veils(&self, shown: &[Input]) -> Result<Vec<Veil>, Shape> {
+        let mut veils = Vec::new();
+        for whole in self.inputs {
+            let below: Vec<_> =
+                shown.iter().filter(|input| input.at == whole.at).map(|it| &it.below).collect();
+            // Whoever sees all of it misses nothing.
+            if below.iter().all(|below| below.is_some()) {
+                let shown = below.into_iter().flatten().collect();
+                let mut names = BTreeSet::new();
+                self.hide(whole, None, &shown, &mut names)?;
+                veils.push(Veil { at: whole.at, names });
+            }
+        }
+        Ok(veils)
+    }
+
+    fn hide(
+        &self,
+        whole: &Input,
+        dir: Option<&TreePath>,
+        shown: &BTreeSet<&TreePath>,
+        names: &mut BTreeSet<TreePath>,
+    ) -> Result<(), Shape> {
+        let join = |dir: &TreePath, name: &str| dir.join(name).map_err(|error| Shape::new(error.to_string()));
+        let at = dir.map_or(Ok(whole.subpath.clone()), |dir| join(&whole.subpath, dir.as_str()))?;
+        for name in self.list(whole.layer, at)?.iter() {
+            let path = match dir {
+                Some(dir) => join(dir, name)?,
+                None => name.parse().map_err(|error: PathError| Shape::new(error.to_string()))?,
+            };
+            if shown.iter().any(|shown| lies_in(shown.as_str(), path.as_str())) {
+                if !shown.contains(&path) {
+                    self.hide(whole, Some(&path), shown, names)?;
+                }
+            } else {
+                names.insert(path);
+            }
+        }
+        Ok(())
+    }
+
+    /// The names in a directory of a layer; read once.
+    fn list(&self, layer: Digest, dir: TreePath) -> Result<Arc<[String]>, Shape> {
+        let place = (layer, dir);
+        if let Some(listed) = self.listed.lock().expect("no holder panics").get(&place) {
+            return Ok(Arc::clone(listed));
+        }
+        let path = self.path(&place.0, &place.1);
+        let listed: Arc<[String]> =
+            names_in(&path).map_err(|error| Shape::new(format!("{}: {error}", path.display())))?.into();
+        self.listed.lock().expect("no holder panics").insert(place, Arc::clone(&listed));
+        Ok(listed)
+    }
+
     /// Whether a path leads to a directory without a link: rooms follow none.
     fn is_directory(&self, layer: &Digest, subpath: &TreePath) -> bool {
         let above = std::iter::successors(Some(subpath.clone()), TreePath::parent);
@@ -95,6 +164,13 @@ impl<'a> Sources<'a> {
         self.known.lock().expect("no holder panics").insert(place, content);
         Ok(content)
     }
+}
+
+fn names_in(dir: &Path) -> io::Result<Vec<String>> {
+    let name = |entry: io::Result<fs::DirEntry>| {
+        entry?.file_name().into_string().map_err(|_| io::ErrorKind::InvalidData.into())
+    };
+    fs::read_dir(dir)?.map(name).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use eadem_model::{Ending, Rung};
+use eadem_model::Rung;
 
 use crate::DriveError;
 
@@ -13,15 +13,6 @@ pub struct Fall {
     pub why: String,
     /// The highest rung that may bear; none if the sources fail by themselves.
     pub to: Option<Rung>,
-}
-
-/// What came of the question why a unit failed.
-#[derive(Debug)]
-pub(crate) enum Judged {
-    /// It failed, and this is where it may do better.
-    Fall(Fall),
-    /// It would take more than it may.
-    Exceeded(Ending),
 }
 
 impl Fall {

@@ -175,6 +175,7 @@ impl<'a> Walk<'a> {
             stderr: nothing,
             usage: Usage::default(),
             checked: None,
+            unseen: None,
         };
         self.deliver(unit, &record, client)
     }

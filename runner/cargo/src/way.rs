@@ -5,7 +5,6 @@ use eadem_model::{Digest, Rung, UnitRecord, UnitStep};
 use crate::{
     DriveError, Fall, Ledger, diagnosis,
     execute::{Bench, Ran, Work},
-    trouble::Judged,
     unit::Unit,
 };
 
@@ -20,11 +19,8 @@ pub(crate) trait Way: Sync {
     /// Finds out why a unit failed, and on which rung it may do better.
     ///
     /// What did well once fails for the room that it is in: the whole build may bear that room.
-    ///
-    /// # Errors
-    /// What broke.
-    fn judge(&self, _bench: &Bench<'_>, unit: &Unit, _ran: &Ran) -> Result<Judged, DriveError> {
-        Ok(Judged::Fall(Fall { why: diagnosis::failed(unit), to: Some(Rung::OneRoom) }))
+    fn judge(&self, unit: &Unit, _ran: &Ran) -> Fall {
+        Fall { why: diagnosis::failed(unit), to: Some(Rung::OneRoom) }
     }
 }
 
@@ -38,6 +34,8 @@ pub(crate) enum Given {
     Cancelled,
     /// It ran, and did not end well.
     Failed(Ran),
+    /// It ran, and however it ended, with all sources in its room it may do otherwise.
+    Sought(Ran),
 }
 
 impl Given {
@@ -46,7 +44,7 @@ impl Given {
         match self {
             Self::Known(record) => UnitStep::Taken { wall_ms: record.usage.wall_ms },
             Self::Made(record) => UnitStep::Ran { wall_ms: record.usage.wall_ms },
-            Self::Cancelled | Self::Failed(_) => UnitStep::Failed,
+            Self::Cancelled | Self::Failed(_) | Self::Sought(_) => UnitStep::Failed,
         }
     }
 }
@@ -79,7 +77,7 @@ impl<'a> Once<'a> {
 
     fn find(&self, bench: &Bench<'_>, key: &Digest) -> Result<Option<UnitRecord>, DriveError> {
         match self.reuse {
-            Reuse::Stored => bench.recorded(key),
+            Reuse::Stored => Ok(bench.recorded(key)?.filter(|record| record.unseen.is_none())),
             Reuse::Nothing => Ok(None),
         }
     }
@@ -112,6 +110,9 @@ impl Way for Once<'_> {
             return Ok(self.known(bench, key, unit, record));
         }
         let ran = bench.run(unit, work)?;
+        if !ran.sought.is_empty() {
+            return Ok(Given::Sought(ran));
+        }
         let Some(record) = ran.record else { return Ok(Given::Failed(ran)) };
         bench.store.put_unit(&key, &record)?;
         drop(turn);
@@ -119,7 +120,7 @@ impl Way for Once<'_> {
         Ok(Given::Made(record))
     }
 
-    fn judge(&self, bench: &Bench<'_>, unit: &Unit, ran: &Ran) -> Result<Judged, DriveError> {
-        diagnosis::of(bench, unit, ran)
+    fn judge(&self, unit: &Unit, ran: &Ran) -> Fall {
+        diagnosis::of(unit, ran)
     }
 }

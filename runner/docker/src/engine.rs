@@ -1,6 +1,7 @@
 //! The engine: from a round to its outcome.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
     sync::OnceLock,
@@ -248,6 +249,7 @@ fn check(room: &Room) -> Result<(), EngineError> {
             refuse(format!("{} layers (at most {MAX_LAYERS} for a daemon)", room.rootfs.len()))
         }
         room if room.start.is_some() => refuse("directories that hold something at first".to_owned()),
+        room if !room.veils.is_empty() => refuse("names without what they name".to_owned()),
         room => room.check_places(),
     }
 }
@@ -342,6 +344,7 @@ fn outcome(daemon: &Daemon, room: &Room, tools: Tools, course: Course) -> Outcom
         limits: limit::applied(daemon, room, course.is_counted),
         isolation: if is_filtered { Isolation::Strict } else { Isolation::Weak },
         lacks: limit::lacks(daemon, tools, course.is_counted),
+        sought: BTreeSet::new(),
     }
 }
 

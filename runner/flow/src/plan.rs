@@ -23,6 +23,7 @@ pub fn plan(recipe: &Recipe, lock: &RecipeLock, architecture: Architecture) -> P
         limits: recipe.limits.limits(),
         outputs: recipe.outputs.iter().map(|path| output(recipe, path)).collect(),
         start: None,
+        veils: Vec::new(),
     }
 }
 

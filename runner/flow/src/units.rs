@@ -131,6 +131,9 @@ impl Stand<'_> {
         if let Some((why, rung)) = fall {
             return Ok(Climbed::Fell(why, rung));
         }
+        if n_round == 1 {
+            units.fell.iter().for_each(|why| tell_unseen(bench, job, why));
+        }
         ran.record.units = Some(units);
         Ok(Climbed::Bore(ran))
     }
@@ -158,7 +161,8 @@ pub(crate) fn site<'a>(
     workshop: &'a dyn Workshop,
     (round, rung): (&'a Round, Rung),
 ) -> Site<'a> {
-    Site { store: bench.store, workshop, round, rung, declared: &job.recipe.cargo.inputs }
+    let may_widen = job.recipe.cargo.units == Units::Auto;
+    Site { store: bench.store, workshop, round, rung, may_widen, declared: &job.recipe.cargo.inputs }
 }
 
 /// What the last build told; before the first one, how many units there will be.
@@ -173,7 +177,7 @@ fn forecast(bench: &Bench<'_>, job: &Job, site: Site<'_>) -> Result<Forecast, Fl
 
 pub(crate) fn with_falls(mut ran: Ran, fell: Vec<String>) -> Ran {
     if let Some(units) = &mut ran.record.units {
-        units.fell = fell;
+        units.fell.splice(..0, fell);
     }
     ran
 }
@@ -189,6 +193,12 @@ fn in_one_room(mut ran: Ran, fell: Vec<String>) -> Ran {
         check: None,
     });
     ran
+}
+
+fn tell_unseen(bench: &Bench<'_>, job: &Job, why: &str) {
+    let message =
+        format!("`{}` is built with all sources where one of its units wants them: {why}", job.recipe.name);
+    bench.tell(Event::Warning { message });
 }
 
 fn tell(bench: &Bench<'_>, job: &Job, rung: Rung, next: Rung, why: &str) {

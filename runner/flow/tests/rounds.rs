@@ -95,7 +95,15 @@ impl Engine for Fake {
         }
         let skipped = self.skipped.clone();
         let isolation = Isolation::Strict;
-        Ok(Outcome { ending, usage: Usage::default(), skipped, limits: vec![], isolation, lacks: vec![] })
+        Ok(Outcome {
+            ending,
+            usage: Usage::default(),
+            skipped,
+            limits: vec![],
+            isolation,
+            lacks: vec![],
+            sought: [].into(),
+        })
     }
 
     fn terminal(&self) -> Option<&dyn Terminal> {

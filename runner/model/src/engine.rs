@@ -1,6 +1,7 @@
 //! What runs a round in a room.
 
 use std::{
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
@@ -8,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Applied, Digest, Event, Limit, PathError, Round, TreePath, Workshop};
+use crate::{Applied, Digest, Event, Limit, PathError, RoomPath, Round, TreePath, Workshop};
 
 /// Runs rounds in rooms. The calls block.
 pub trait Engine: Sync {
@@ -222,6 +223,10 @@ pub struct Outcome {
     pub isolation: Isolation,
     /// What else the room went without, in words.
     pub lacks: Vec<String>,
+    /// The names of [`Plan::veils`](crate::Plan::veils) that somebody looked behind, and their directories that
+    /// somebody listed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub sought: BTreeSet<RoomPath>,
 }
 
 /// Why no room could be made or finished.

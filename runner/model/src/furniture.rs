@@ -30,18 +30,25 @@ impl Room {
     /// # Errors
     /// Which place, always as [`EngineError::Plan`].
     pub fn check_places(&self) -> Result<(), EngineError> {
-        let places: Vec<_> = self.inputs.iter().map(|input| &input.at).chain(&self.scratch).collect();
+        let inputs = self.inputs.iter().map(|input| &input.at);
+        let veils: Vec<_> = self.veils.iter().map(|veil| &veil.at).collect();
+        let places: Vec<_> = inputs.chain(&self.scratch).chain(veils.iter().copied()).collect();
         for place in &places {
             let first = place.below_root().split('/').next().unwrap_or_default();
             if TAKEN.contains(&first) || holds("/var/tmp", place.as_str()) {
                 return refuse(format!("a directory of its own at `{place}`"));
             }
         }
+        // Inputs may lie in a veil; else nothing lies in another.
+        let is_free = |outer: usize, inner: usize| {
+            outer >= places.len() - veils.len() && inner < self.inputs.len() && places[outer] != places[inner]
+        };
         for (index, place) in places.iter().enumerate() {
-            let rest = places.iter().enumerate().filter(|(other, _)| *other != index);
-            if let Some((_, inner)) =
-                rest.into_iter().find(|(_, inner)| holds(place.as_str(), inner.as_str()))
-            {
+            let mut rest = places.iter().enumerate().filter(|(other, _)| *other != index);
+            let inside = |(other, inner): &(usize, &&RoomPath)| {
+                holds(place.as_str(), inner.as_str()) && !is_free(index, *other)
+            };
+            if let Some((_, inner)) = rest.find(inside) {
                 return refuse(format!("`{inner}` inside `{place}`"));
             }
         }

@@ -22,6 +22,7 @@ mod round;
 mod setting;
 mod tree;
 mod unit;
+mod veil;
 mod verdict;
 mod workshop;
 
@@ -48,6 +49,7 @@ pub use unit::{
     Blame, Duty, Forecast, Rung, UnitKind, UnitNews, UnitProof, UnitRecord, UnitStep, Units, UnitsCheck,
     UnitsRecord,
 };
+pub use veil::{RoomVeil, Veil};
 pub use verdict::Verdict;
 pub use workshop::{DOOR, Door, Wire, Workshop};
 

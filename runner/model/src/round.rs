@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Architecture, Digest, DirectoryOrder, Limits, PathError, Plan, Processors, RoomPath, Root, Setting,
-    TreePath, User, Users,
+    Architecture, Digest, DirectoryOrder, Limits, PathError, Plan, Processors, RoomPath, RoomVeil, Root,
+    Setting, TreePath, User, Users, Veil,
 };
 
 /// A plan with the values of its variations.
@@ -74,6 +74,9 @@ pub struct Room {
     /// What the scratch directories hold at first; see [`Plan::start`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Digest>,
+    /// Where there are names of what is not shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub veils: Vec<RoomVeil>,
 }
 
 impl Round {
@@ -112,7 +115,12 @@ impl Round {
             limits: plan.limits.clone(),
             outputs: self.outputs()?,
             start: plan.start,
+            veils: plan.veils.iter().map(|veil| self.veil(veil)).collect(),
         })
+    }
+
+    fn veil(&self, veil: &Veil) -> RoomVeil {
+        RoomVeil { at: self.setting.place(veil.at).clone(), names: veil.names.clone() }
     }
 
     fn inputs(&self) -> Result<Vec<RoomInput>, PathError> {

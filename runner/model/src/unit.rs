@@ -236,6 +236,10 @@ pub struct UnitRecord {
     /// A proof: it gave the same in another setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked: Option<UnitProof>,
+    /// Why this is no answer: what it looked for that its room does not show, in words. What it gave with all
+    /// sources in its room has another key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<String>,
 }
 
 /// How a unit was checked.

@@ -178,6 +178,9 @@ impl NativeEngine {
         if start_dir.is_some() && isolation != Isolation::Strict {
             return Err(EngineError::Plan { what: "directories that hold something at first".to_owned() });
         }
+        if !room.veils.is_empty() && isolation != Isolation::Strict {
+            return Err(EngineError::Plan { what: "names without what they name".to_owned() });
+        }
         let (streams, kept) = (Streams::Log, None);
         // What belongs to several users is taken back on disk, and a weak room has no memory of its own.
         let may_be_in_memory = range.is_none() && isolation == Isolation::Strict;
@@ -336,6 +339,7 @@ impl NativeEngine {
             limits: course.limits.clone(),
             isolation: launch.isolation,
             lacks: lacks(launch, course),
+            sought: course.sought.clone(),
         })
     }
 

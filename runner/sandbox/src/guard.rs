@@ -24,6 +24,7 @@ use crate::{
     held,
     launch::Launch,
     report::Report,
+    veil,
 };
 
 /// How long a look may wait. A look far from all limits takes some microseconds.
@@ -109,6 +110,12 @@ impl<'a> Guard<'a> {
         let full = (on_disk && self.disk.is_nearly_full()).then_some(rustix::io::Errno::NOSPC);
         let step = || format!("keeping some of the file system of {} free", self.launch.rooms_dir.display());
         Err::<(), _>(full?).host(step).err()
+    }
+
+    /// What was looked for behind the veils of a room that is dead.
+    pub(crate) fn sought(&self) -> Option<Report> {
+        let places = veil::sought(self.room.as_ref()?.memory.fd.as_fd(), &self.launch.room);
+        (!places.is_empty()).then_some(Report::Sought { places })
     }
 
     /// What keeps the scratch directories of a room in memory alive.

@@ -35,6 +35,7 @@ use crate::{
     source::Sources,
     stage,
     stdio::Streams,
+    veil,
 };
 
 /// What pid 1 has from the keeper.
@@ -132,6 +133,7 @@ fn build(birth: &mut Birth<'_>) -> Result<(), Failure> {
     stage::mount_root(room, &sources.layers)?;
     birth.halt_at(Step::Pid1RootMounted);
     let scratch = mount_disk(birth.launch, &sources)?;
+    veil::hang(room)?;
     let notes = [stage::mount_inputs(room, &sources.inputs)?, mount_scratch(room, &sources)?];
     birth.halt_at(Step::Pid1ScratchMounted);
     if birth.launch.streams == Streams::Door {

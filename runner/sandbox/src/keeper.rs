@@ -360,7 +360,8 @@ impl Room {
         }
         let usage = self.bury().machine("waiting for pid 1")?;
         // Counters and files in memory outlive the room, and tell what went too fast.
-        let last = [guard.last_look(), guard.scratch_in_memory().map(|place| Report::InMemory { place })];
+        let in_memory = |guard: &Guard<'_>| Some(Report::InMemory { place: guard.scratch_in_memory()? });
+        let last = [guard.last_look(), in_memory(guard), guard.sought()];
         last.into_iter().flatten().for_each(|report| report.send(engine));
         Ok(usage)
     }

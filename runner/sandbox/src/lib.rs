@@ -87,6 +87,7 @@ mod supervise;
 mod survey;
 mod terminal;
 mod unlinked;
+mod veil;
 mod volume;
 mod weak;
 mod workshop;

@@ -1,12 +1,13 @@
 //! What the keeper and pid 1 tell the engine, and the two words that the engine says to the keeper.
 
 use std::{
+    collections::BTreeSet,
     io::{self, Read, Write},
     os::unix::net::UnixStream,
     path::PathBuf,
 };
 
-use eadem_model::{Applied, Limit};
+use eadem_model::{Applied, Limit, RoomPath};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -50,6 +51,8 @@ pub(crate) enum Report {
     Failed(Failure),
     /// A process of ours has a bug; the room ends.
     Broke { what: String },
+    /// What the payload looked for behind the room's veils.
+    Sought { places: BTreeSet<RoomPath> },
     /// The payload ended with this wait status.
     Ended { status: i32 },
     /// Every process of the room is dead.

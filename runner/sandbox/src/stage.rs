@@ -111,7 +111,8 @@ fn read_only_overlay(lower: &str, target: &str) -> rustix::io::Result<()> {
 /// and the few files that say where the payload is.
 fn write_top(room: &Room) -> io::Result<()> {
     let top = Path::new("top");
-    let own = room.inputs.iter().map(|input| &input.at).chain(&room.scratch);
+    let veiled = room.veils.iter().map(|veil| &veil.at);
+    let own = room.inputs.iter().map(|input| &input.at).chain(&room.scratch).chain(veiled);
     let fixed = ["dev", "etc", "proc", "sys", "tmp", "var/tmp"];
     for path in fixed.into_iter().chain(own.map(eadem_model::RoomPath::below_root)) {
         fs::create_dir_all(top.join(path))?;

@@ -1,6 +1,7 @@
 //! A running room as the engine sees it.
 
 use std::{
+    collections::BTreeSet,
     io::{self, Write},
     net::Shutdown,
     os::unix::net::UnixStream,
@@ -9,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use eadem_model::{Applied, Cancel, Ending, Limit, Limits, Usage};
+use eadem_model::{Applied, Cancel, Ending, Limit, Limits, RoomPath, Usage};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
@@ -48,6 +49,8 @@ pub(crate) struct Course {
     pub(crate) failure: Option<Failure>,
     /// The message of a bug.
     pub(crate) broke: Option<String>,
+    /// What it looked for behind veils.
+    pub(crate) sought: BTreeSet<RoomPath>,
     /// The payload's wait status.
     pub(crate) status: Option<i32>,
     /// Why the engine killed the room.
@@ -190,6 +193,7 @@ impl Course {
             Report::Exceeded { limit, value } => self.exceeded = Some(Ending::Exceeded(limit, value)),
             Report::Failed(failure) => self.failure = self.failure.take().or(Some(failure)),
             Report::Broke { what } => self.broke = Some(what),
+            Report::Sought { places } => self.sought = places,
             Report::Ended { status } => self.status = Some(status),
             Report::Gone { cpu_ms, peak_kib } => {
                 self.gone = true;

@@ -21,6 +21,8 @@ mod support;
 mod terminal;
 #[path = "rooms/users.rs"]
 mod users;
+#[path = "rooms/veils.rs"]
+mod veils;
 
 use std::{
     collections::BTreeSet,
@@ -58,6 +60,7 @@ use users::{
     the_ids_of_a_room_own_nothing_on_the_host, where_there_are_many_users_files_can_be_given_to_them,
     where_there_is_one_user_nothing_can_be_given_away, wish,
 };
+use veils::{a_veil_over_other_places_is_refused, who_looks_behind_a_veil_is_found_out};
 
 /// An id that no account needs to have.
 const ORDINARY: &str = "12345";
@@ -142,6 +145,8 @@ const TESTS: &[Test] = tests![
     attempts_to_get_out_are_answered_as_listed,
     a_room_of_many_users_answers_but_for_them_as_listed,
     endings_are_told_as_they_were,
+    who_looks_behind_a_veil_is_found_out,
+    a_veil_over_other_places_is_refused,
     many_rooms_leave_nothing,
     eight_rooms_at_once_leave_nothing,
     a_death_at_any_step_leaves_nothing,

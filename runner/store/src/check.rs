@@ -169,6 +169,7 @@ mod tests {
             stderr: good,
             usage: Usage::default(),
             checked: None,
+            unseen: None,
         };
         let (whole, torn) = (Digest::of(b"1"), Digest::of(b"2"));
         store.put_unit(&whole, &record).expect("kept");

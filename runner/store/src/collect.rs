@@ -408,6 +408,7 @@ mod tests {
                 limits: Vec::new(),
                 isolation: Isolation::Strict,
                 lacks: Vec::new(),
+                sought: BTreeSet::new(),
             };
             let round = RoundRecord {
                 engine: "native".to_owned(),

@@ -108,8 +108,17 @@ mod tests {
         let stdout = store.put_blob(b"said").expect("stored");
         let stderr = store.put_blob(b"").expect("stored");
         let (kind, package, usage) = (UnitKind::Compile, "a 1.0.0".to_owned(), Usage::default());
-        let record =
-            UnitRecord { eadem_unit: Version1, kind, package, tree, stdout, stderr, usage, checked: None };
+        let record = UnitRecord {
+            eadem_unit: Version1,
+            kind,
+            package,
+            tree,
+            stdout,
+            stderr,
+            usage,
+            checked: None,
+            unseen: None,
+        };
         let key = Digest::of(b"key");
         assert_eq!(store.unit(&key).expect("readable"), None);
         store.put_unit(&key, &record).expect("kept");

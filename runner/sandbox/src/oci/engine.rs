@@ -136,6 +136,9 @@ fn lacks(users: Users) -> Vec<String> {
 /// A runtime is root of the room's users, so the room must have some besides the build's own; without
 /// powers, a build can do nothing with them.
 fn with_runtime(launch: Launch, program: PathBuf, probe: bool) -> Result<Launch, EngineError> {
+    if !launch.room.veils.is_empty() {
+        return Err(EngineError::Plan { what: "names without what they name".to_owned() });
+    }
     let range = launch.range.map_or_else(Range::find, Ok)?;
     let runtime = Runtime { program, config: bundle::config(&launch.room, launch.streams)?, probe };
     // What belongs to several users is taken back on disk.
