@@ -6,7 +6,12 @@ use std::{
     os::unix::{ffi::OsStrExt, fs::symlink},
 };
 
-use crate::support::{disk, lane::Lane, run::Run, world::World};
+use crate::support::{
+    disk,
+    lane::{Lane, turn},
+    run::Run,
+    world::World,
+};
 
 /// Separators of mount options and of paths, what escapes them, an option itself, and no text at all.
 const ODD: [&[u8]; 8] =
@@ -36,6 +41,8 @@ fn a_store_and_a_project_may_have_any_name() {
     for name in ODD {
         drop(build_at(Lane::root(), OsStr::from_bytes(name)).stdout_has("bin/steady"));
     }
+    // Others build in the same store.
+    let _turn = turn();
     disk::expect_swept(Lane::root().store());
 }
 

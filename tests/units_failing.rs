@@ -122,8 +122,6 @@ fn a_directory_that_is_declared_and_not_there_is_named() {
 fn an_error_of_the_compiler_is_told_once_and_tried_on_no_other_rung() {
     let lane = Lane::root();
     let world = World::new().with_fixture("fails").with_images().with_store(lane.store());
-    let recipe = world.read("recipes/fails.yaml") + "cargo: {units: auto}\n";
-    let world = world.with("recipes/fails.yaml", recipe);
     drop(lane.run(&mut world.command(["lock", "fails"])).exit(0));
     let run = lane.run(&mut world.command(["build", "fails"])).exit(7).one_error();
     let _ = run.stderr_lacks("so it is built");
@@ -242,7 +240,7 @@ fn who_wants_one_room_is_answered_by_no_record_of_units() {
 fn disturbed(signal: Signal, is_meant: impl Fn(u32) -> bool) -> Run {
     let lane = Lane::root();
     let world = lane.fixture("sleeper");
-    let recipe = world.read("recipes/sleeper.yaml") + "cargo: {units: auto}\n";
+    let recipe = world.read("recipes/sleeper.yaml").replace("units: off", "units: auto");
     let world = world.with("recipes/sleeper.yaml", recipe);
     drop(world.eadem(["lock", "sleeper"]).exit(0));
     let _turn = turn();

@@ -260,7 +260,9 @@ impl Bench<'_> {
         self.store.expect_tree(&start)?;
         let is_faithful = outcome.skipped.is_empty() && outcome.isolation == Isolation::Strict;
         let ending = settled(outcome.ending);
-        let sought = outcome.sought.iter().map(|place| self.in_drivers_room(place)).collect();
+        let is_quoted = |path: &String| unit.needs.quoted.iter().any(|root| lies_in(path, root));
+        let sought = outcome.sought.iter().map(|place| self.in_drivers_room(place));
+        let sought = sought.filter(|path| !is_quoted(path)).collect();
         let (stdout, stderr) = (owned(stdout), owned(stderr));
         let record = if ending == Ending::Success {
             let tree = below_out(sink.finish()?)?;

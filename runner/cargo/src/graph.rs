@@ -39,6 +39,9 @@ pub struct Needs {
     pub trees: BTreeMap<String, Tree>,
     /// Roots of sources.
     pub sources: BTreeSet<String>,
+    /// Roots of sources where the compiler looks for lines to show in its messages: it compares them with what it
+    /// knows of the crates that it reads, so no output hangs on them.
+    pub quoted: BTreeSet<String>,
 }
 
 impl Built {
@@ -57,6 +60,7 @@ impl Graph {
         self.connect(call, krate)?;
         let mut needs = Needs { sources: krate.source.iter().cloned().collect(), ..Needs::default() };
         for id in &krate.below {
+            needs.quoted.extend(self.built[*id].source.clone());
             let wanted = |path: &&String| is_wanted(path, call.is_link());
             let files = &self.built[*id].files;
             needs.files.extend(files.keys().filter(wanted).map(|path| (path.clone(), files[path].clone())));
@@ -69,6 +73,8 @@ impl Graph {
         // The compiler runs these: what they may read while they run.
         for id in krate.hosts.iter().filter(|id| self.built[**id].proc_macro) {
             self.add_surroundings(*id, &mut needs);
+            // They may look for anything, and nobody could tell their looks from those of the compiler.
+            needs.sources.append(&mut needs.quoted);
         }
         Ok(needs)
     }

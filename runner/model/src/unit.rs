@@ -14,9 +14,9 @@ use crate::{Digest, Tree, TreePath, Usage, document::Version1};
 #[serde(rename_all = "kebab-case")]
 pub enum Units {
     /// Not: the whole build in one room.
-    #[default]
     Off,
     /// From the highest rung that bears: [`Rung::PerPackage`], [`Rung::Whole`], then [`Rung::OneRoom`].
+    #[default]
     Auto,
     /// On [`Rung::PerPackage`] or not at all.
     PerPackage,

@@ -46,8 +46,10 @@ pub(crate) struct Launch {
     /// What the payload reads and writes.
     pub(crate) streams: Streams,
     /// What a failed build left, to be shown instead of empty scratch directories.
+    #[serde(with = "perhaps")]
     pub(crate) kept: Option<PathBuf>,
     /// What the scratch directories hold at first, below what is written.
+    #[serde(with = "perhaps")]
     pub(crate) start: Option<PathBuf>,
 }
 
@@ -103,6 +105,25 @@ mod path {
 
     pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<PathBuf, D::Error> {
         OsString::deserialize(from).map(PathBuf::from)
+    }
+}
+
+/// The same, if there is one.
+mod perhaps {
+    use std::{
+        ffi::OsString,
+        path::{Path, PathBuf},
+    };
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[allow(clippy::ref_option, reason = "serde hands fields over so")]
+    pub(super) fn serialize<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
+        path.as_deref().map(Path::as_os_str).serialize(to)
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Option<PathBuf>, D::Error> {
+        Ok(Option::<OsString>::deserialize(from)?.map(PathBuf::from))
     }
 }
 
