@@ -74,6 +74,9 @@ pub struct Room {
     /// What the scratch directories hold at first; see [`Plan::start`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Digest>,
+    /// Seconds by which its wall clock is ahead of the machine's; see [`Setting::clock_offset`].
+    #[serde(default, skip_serializing_if = "crate::setting::is_zero")]
+    pub clock_offset: i64,
 }
 
 impl Round {
@@ -112,6 +115,7 @@ impl Round {
             limits: plan.limits.clone(),
             outputs: self.outputs()?,
             start: plan.start,
+            clock_offset: setting.clock_offset,
         })
     }
 

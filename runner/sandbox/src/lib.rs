@@ -27,6 +27,7 @@ mod ample;
 mod census;
 mod cgroup;
 mod checkup;
+mod clock;
 mod controller;
 mod counter;
 mod delegation;

@@ -91,6 +91,7 @@ pub(crate) fn bare_room() -> Room {
         limits: Limits { wall_seconds: 60, log_bytes: 0, output_bytes: 0, ..Limits::default() },
         outputs: Vec::new(),
         start: None,
+        clock_offset: 0,
     }
 }
 
