@@ -84,6 +84,7 @@ fn payloads() -> Vec<i32> {
 fn a_weak_room_says_what_it_is_and_lacks(world: &World) {
     let mut round = shell("true");
     round.setting.order = DirectoryOrder::Shuffled(1);
+    round.setting.clock_offset = 1;
     let run = world.run(&round);
     let outcome = run.outcome();
     assert_eq!((&outcome.ending, outcome.isolation), (&Ending::Success, Isolation::Weak));
