@@ -66,7 +66,9 @@ impl Obstacle {
             Self::Architecture => "clocks are shifted on x86-64 alone",
             Self::Vdso => "the kernel's vDSO is laid out in a way that eadem does not know",
             Self::Proc => "/proc does not show the processes of this namespace",
-            Self::Supervised => "eadem runs below a program that supervises its system calls, and the kernel has one alone",
+            Self::Supervised => {
+                "eadem runs below a program that supervises its system calls, and the kernel has one alone"
+            }
             Self::Refused => "the kernel, or a container's filter, allows nobody to supervise system calls",
             Self::Unmoved => "a trial saw the machine's clock: another's memory cannot be written here",
             Self::SomeProgram => "at least one program of the build had the machine's clock",
@@ -107,7 +109,9 @@ pub(crate) fn skipped(launch: &Launch, notes: &[Note]) -> Option<Skipped> {
     });
     let kind = match launch.isolation {
         Isolation::Weak => Some("a weak room has the machine's clock"),
-        Isolation::Strict => launch.runtime.as_ref().map(|_| "an OCI runtime's rooms have the machine's clock"),
+        Isolation::Strict => {
+            launch.runtime.as_ref().map(|_| "an OCI runtime's rooms have the machine's clock")
+        }
     };
     let reason = kind.or(noted).filter(|_| launch.room.clock_offset != 0)?;
     Some(Skipped { variation: "clock".to_owned(), reason: reason.to_owned() })

@@ -5,7 +5,8 @@ use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
 use eadem_model::{Ending, EngineError, Isolation, Processors, Skipped};
 
 use crate::{
-    clock, held::lacking, launch::Launch, payload::can_give_a_processor_up, report::Note, supervise::Course, weak,
+    clock, held::lacking, launch::Launch, payload::can_give_a_processor_up, report::Note, supervise::Course,
+    weak,
 };
 
 impl Course {

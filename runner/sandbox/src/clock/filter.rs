@@ -4,10 +4,7 @@
 
 use std::{
     io,
-    os::{
-        fd::AsFd,
-        unix::net::UnixStream,
-    },
+    os::{fd::AsFd, unix::net::UnixStream},
 };
 
 use seccompiler::sock_filter;

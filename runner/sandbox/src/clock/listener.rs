@@ -48,8 +48,7 @@ impl Listener {
         // SAFETY: all zeros is a value of this plain structure, and the one that the kernel wants here.
         let mut notice: libc::seccomp_notif = unsafe { std::mem::zeroed() };
         // SAFETY: the request fills one such structure.
-        let got =
-            unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut notice) };
+        let got = unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut notice) };
         let libc::seccomp_notif { id, pid, data, .. } = notice;
         match got {
             -1 => match last_error() {

@@ -101,7 +101,7 @@ fn compile(to: &Path) -> Vec<String> {
 
 fn programs_of_every_make_see_the_clock_of_their_room(world: &World) {
     let mut world = world.another();
-    let (dir, mut script) = (tempfile::tempdir().expect("a directory"), String::new());
+    let (dir, mut script) = (tempfile::tempdir().expect("a directory"), "exec 2> /dev/null\n".to_owned());
     let compiled = compile(dir.path());
     let found: Vec<_> = INTERPRETERS.iter().filter(|(path, _)| Path::new(path).exists()).collect();
     world.layer("tools", |to| {
@@ -133,7 +133,10 @@ fn waits_until_a_time_of_day_end_when_it_comes(world: &World) {
 }
 
 fn a_storm_of_programs_sees_one_clock_and_leaves_nothing(world: &World) {
-    let (before, script) = (processes("").len(), "for i in 1 2 3 4; do (n=0; while [ $n -lt 250 ]; do n=$((n+1)); /bin/true || echo bad; done) & done; wait; echo done");
+    let (before, script) = (
+        processes("").len(),
+        "for i in 1 2 3 4; do (n=0; while [ $n -lt 250 ]; do n=$((n+1)); /bin/true || echo bad; done) & done; wait; echo done",
+    );
     leaves_nothing(world, || assert_eq!(world.run(&moved(shell(script))).success(), "done\n"));
     leaves_nothing(world, || {
         let round = moved(shell("n=0; while [ $n -lt 1000 ]; do n=$((n+1)); sleep 9876 & done; echo done"));

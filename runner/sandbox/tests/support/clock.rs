@@ -19,7 +19,9 @@ pub(crate) fn tell() {
         }
     };
     println!("std {std}");
-    [libc::CLOCK_REALTIME, libc::CLOCK_REALTIME_COARSE].iter().for_each(|clock| println!("raw {}", raw(*clock)));
+    [libc::CLOCK_REALTIME, libc::CLOCK_REALTIME_COARSE]
+        .iter()
+        .for_each(|clock| println!("raw {}", raw(*clock)));
     println!("time {}", now());
 }
 
@@ -44,7 +46,9 @@ pub(crate) fn wait(seconds: &str) {
         println!("{answer} {}", since.elapsed().as_secs());
     };
     // SAFETY: the structures are initialised, live longer than the calls and belong to this thread alone.
-    timed(&|end| unsafe { libc::clock_nanosleep(libc::CLOCK_REALTIME, libc::TIMER_ABSTIME, end, ptr::null_mut()) });
+    timed(&|end| unsafe {
+        libc::clock_nanosleep(libc::CLOCK_REALTIME, libc::TIMER_ABSTIME, end, ptr::null_mut())
+    });
     // SAFETY: as above; the mutex is held.
     timed(&|end| unsafe {
         let (mut mutex, mut condition) = (libc::PTHREAD_MUTEX_INITIALIZER, libc::PTHREAD_COND_INITIALIZER);
