@@ -27,6 +27,7 @@ fn every_ability_has_a_line_and_nothing_is_changed() {
         let wanted = [
             "namespaces",
             "overlay",
+            "wall clock",
             "subuid",
             "cgroups",
             "seccomp",

@@ -22,7 +22,7 @@ fn a_build_that_takes_too_much_is_ended_and_the_record_says_of_what() {
             let record = record(&world, &run);
             assert!(record.contains(recorded), "{record}");
             assert!(record.contains(&format!("\"limit\":\"{what}\"")), "{record}");
-            disk::expect_swept(lane.store());
+            lane.expect_swept();
         }
     }
     assert_eq!(process::with_words("sleep 86399"), Vec::<u32>::new());

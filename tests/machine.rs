@@ -76,7 +76,7 @@ fn where_namespaces_are_forbidden_build_names_the_step_and_the_command_that_repa
     let run = run.stderr_has("this machine cannot make rooms: cloning into new namespaces (clone3) failed");
     let run = run.stderr_has("user.max_user_namespaces = 0");
     drop(run.stderr_has("hint: sysctl -w user.max_user_namespaces="));
-    crate::support::disk::expect_swept(lane.store());
+    lane.expect_swept();
 }
 
 #[test]

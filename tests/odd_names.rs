@@ -41,9 +41,7 @@ fn a_store_and_a_project_may_have_any_name() {
     for name in ODD {
         drop(build_at(Lane::root(), OsStr::from_bytes(name)).stdout_has("bin/steady"));
     }
-    // Others build in the same store.
-    let _turn = turn();
-    disk::expect_swept(Lane::root().store());
+    Lane::root().expect_swept();
 }
 
 #[test]

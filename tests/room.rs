@@ -206,6 +206,6 @@ fn no_process_of_a_build_outlives_it() {
         let world = lane.fixture("daemon");
         drop(lane.run(&mut world.command(["verify", "daemon", "--fresh"])).exit(0));
         assert_eq!(process::with_words("sleep 86397"), Vec::<u32>::new());
-        crate::support::disk::expect_swept(lane.store());
+        lane.expect_swept();
     }
 }

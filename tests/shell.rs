@@ -46,7 +46,7 @@ fn a_command_runs_in_the_room_of_the_build(lane: &Lane, engine: &str) {
     let status = if engine == NATIVE { 128 + 9 } else { 0 };
     drop(script(lane, &world, engine, &["steady"], "ls /build/target; kill -9 $$").exit(status));
     drop(lane.run(&mut shell(&world, engine, &["steady"], &["no-such-program"])).exit(127));
-    disk::expect_swept(lane.store());
+    lane.expect_swept();
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn a_failed_build_can_be_looked_into(lane: &Lane, engine: &str) {
     // The build can go on from there, and fails in the same way.
     let run = script(lane, &world, engine, &[name], "cargo build --release --offline --locked").exit(101);
     drop(run.stderr_has("E0308"));
-    disk::expect_swept(lane.store());
+    lane.expect_swept();
 
     // A plan of its own: an earlier build's record would answer without a room.
     let world = world.with("crate/src/main.rs", format!("// {name}\nfn main() {{}}\n"));
@@ -262,7 +262,7 @@ fn a_build_whose_output_leads_out_can_be_looked_into() {
     let run = script(lane, &world, NATIVE, &["leads-out"], look).exit(0).stdout_has("eadem\n");
     drop(run.stderr_has("this is what round 1 of run "));
     drop(lane.run(&mut shell(&world, NATIVE, &["leads-out", "--discard"], &[])).exit(0));
-    disk::expect_swept(lane.store());
+    lane.expect_swept();
 }
 
 #[test]
@@ -274,7 +274,7 @@ fn a_weak_room_cannot_be_entered_nor_its_state_be_kept() {
     let words = ["build", "fails", "--isolation", "weak", "--keep-failed"];
     let run = lane.run(&mut world.command(words)).exit(7).one_error();
     drop(run.stderr_has("the state of this build will not be kept").stderr_lacks("shows what it left"));
-    disk::expect_swept(lane.store());
+    lane.expect_swept();
 }
 
 /// Fails in every room whose host has another name than that of the first round.

@@ -28,7 +28,7 @@ fn a_default_container_is_told_the_flags_that_help_and_they_are_all_needed() {
     drop(Run::of(&mut docker.eadem(&world, &options, &["doctor"])).exit(0).stdout_has("good     namespaces"));
     let run = Lane::root().run(&mut docker.eadem(&world, &options, &["build", "steady"])).exit(0);
     drop(run.stdout_has("bin/steady").stderr_lacks("was built before"));
-    crate::support::disk::expect_swept(Lane::root().store());
+    Lane::root().expect_swept();
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn weak_rooms_build_in_a_default_container_and_verify_nothing() {
     let strict = docker.eadem(&world, &[], &["build", "steady"]);
     drop(Lane::root().run(&mut { strict }).exit(9).one_error());
     drop(Lane::root().run(&mut world.command(["verify", "steady"])).exit(0).stderr_lacks("has proved this"));
-    crate::support::disk::expect_swept(Lane::root().store());
+    Lane::root().expect_swept();
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::{
 };
 
 use crate::support::{
+    disk,
     run::Run,
     user::is_root,
     world::{Who, World},
@@ -65,6 +66,13 @@ impl Lane {
     pub(crate) fn run(&self, command: &mut Command) -> Run {
         let _turn = turn();
         Run::of(command)
+    }
+
+    /// Expects that nothing was left in the store, when nothing else of the real lane runs.
+    #[track_caller]
+    pub(crate) fn expect_swept(&self) {
+        let _turn = turn();
+        disk::expect_swept(self.store());
     }
 
     /// A copy of the repository's project that uses this store.

@@ -182,7 +182,8 @@ fn cut(units: &UnitsRecord, store: &Store) -> Vec<Line> {
 }
 
 fn setting(setting: &Setting) -> Vec<Line> {
-    let Setting { roots, hostname, user, umask, locale, timezone, noise, processors, order } = setting;
+    let Setting { roots, hostname, user, umask, locale, timezone, noise, processors, order, clock_offset } =
+        setting;
     let processors = match processors {
         Processors::All => "all",
         Processors::OneFewer => "one fewer than all",
@@ -190,6 +191,10 @@ fn setting(setting: &Setting) -> Vec<Line> {
     let order = match order {
         DirectoryOrder::AsStored => "as stored",
         DirectoryOrder::Shuffled(_) => "shuffled",
+    };
+    let clock = match clock_offset {
+        0 => "the machine's".to_owned(),
+        seconds => format!("{seconds} s ahead of the machine's"),
     };
     let noise = noise.iter().map(|(name, value)| ("env", format!("{name}={value}")));
     let fixed = [
@@ -203,6 +208,7 @@ fn setting(setting: &Setting) -> Vec<Line> {
         ("zone", timezone.clone()),
         ("cpus", processors.to_owned()),
         ("order", order.to_owned()),
+        ("clock", clock),
     ];
     fixed.into_iter().chain(noise).collect()
 }

@@ -211,6 +211,7 @@ pub(crate) mod tests {
             limits: Limits::default(),
             outputs: Vec::new(),
             start: None,
+            clock_offset: 0,
         }
     }
 

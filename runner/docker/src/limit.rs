@@ -84,6 +84,7 @@ pub(crate) fn skipped(daemon: &Daemon, room: &Room, tools: Tools) -> Vec<Skipped
         ("order", order, "a volume lists its entries as the daemon's disk does"),
         ("processors", processors, "the daemon has one alone, or cannot choose"),
         ("umask", umask, "the image has no shell that could set it"),
+        ("clock", room.clock_offset != 0, "a daemon's containers have its machine's clock"),
     ];
     let skip = |(variation, _, reason): (&str, bool, &str)| Skipped {
         variation: variation.to_owned(),

@@ -204,10 +204,11 @@ fn a_varied_round_differs_in_everything_that_can_be_varied(world: &World<'_>) {
 fn what_cannot_be_varied_is_said(world: &World<'_>) {
     let mut round = shell("true");
     round.setting.order = DirectoryOrder::Shuffled(1);
+    round.setting.clock_offset = 1;
     let run = world.run(&round);
     let outcome = run.outcome();
     let skipped: Vec<&str> = outcome.skipped.iter().map(|skipped| skipped.variation.as_str()).collect();
-    assert_eq!(skipped, ["order"]);
+    assert_eq!(skipped, ["order", "clock"]);
     let counted = if world.is_docker() { Means::Watch } else { Means::Nothing };
     let by = |limit| outcome.limits.iter().find(|applied| applied.limit == limit).map(|applied| applied.by);
     assert_eq!((by(Limit::Processes), by(Limit::Wall)), (Some(Means::Daemon), Some(Means::Watch)));

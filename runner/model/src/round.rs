@@ -77,6 +77,9 @@ pub struct Room {
     /// Where there are names of what is not shown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub veils: Vec<RoomVeil>,
+    /// Seconds by which its wall clock is ahead of the machine's; see [`Setting::clock_offset`].
+    #[serde(default, skip_serializing_if = "crate::setting::is_zero")]
+    pub clock_offset: i64,
 }
 
 impl Round {
@@ -116,6 +119,7 @@ impl Round {
             outputs: self.outputs()?,
             start: plan.start,
             veils: plan.veils.iter().map(|veil| self.veil(veil)).collect(),
+            clock_offset: setting.clock_offset,
         })
     }
 

@@ -71,7 +71,19 @@ pub struct Setting {
     pub processors: Processors,
     /// Order of directory entries.
     pub order: DirectoryOrder,
+    /// Seconds by which the build's wall clock is ahead of the machine's; 0 is the machine's own clock.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub clock_offset: i64,
 }
+
+/// What a record does not tell is as it always was.
+pub(crate) fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
+/// Fifteen years of the calendar, in seconds: from any day on which this runs, past the 19th of January 2038,
+/// when seconds since 1970 need more than 31 bits.
+const FIFTEEN_YEARS: i64 = 15 * 31_556_952;
 
 impl Setting {
     /// The setting of `eadem build` and of every first round.
@@ -90,6 +102,7 @@ impl Setting {
             noise: BTreeMap::new(),
             processors: Processors::All,
             order: DirectoryOrder::AsStored,
+            clock_offset: 0,
         }
     }
 
@@ -121,6 +134,7 @@ impl Setting {
             order: DirectoryOrder::Shuffled(u64::from_be_bytes(
                 seed.bytes()[8..16].try_into().expect("eight bytes"),
             )),
+            clock_offset: clock_offset(seed),
         }
     }
 
@@ -142,6 +156,7 @@ impl Setting {
             ("noise", self.noise != other.noise),
             ("processors", self.processors != other.processors),
             ("order", self.order != other.order),
+            ("clock", self.clock_offset != other.clock_offset),
         ];
         differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned()).collect()
     }
@@ -163,6 +178,14 @@ impl Setting {
             Root::Home => &self.user.home,
         }
     }
+}
+
+/// Another year for certain, and up to 200 days more: month, day, hour, minute and second differ as well.
+///
+/// Forward, since a build whose files are younger than its clock is told so by make and tar.
+fn clock_offset(seed: &Digest) -> i64 {
+    const STEP: i64 = 263;
+    FIFTEEN_YEARS + STEP * i64::from(u16::from_be_bytes([seed.bytes()[2], seed.bytes()[3]]))
 }
 
 fn room_path(text: &str) -> RoomPath {
@@ -205,7 +228,8 @@ mod tests {
         assert_ne!(base.noise, other.noise);
         assert_ne!(base.processors, other.processors);
         assert_ne!(base.order, other.order);
-        assert_eq!((base.variations(&other).len(), base.variations(&base)), (14, vec![]));
+        assert_ne!(base.clock_offset, other.clock_offset);
+        assert_eq!((base.variations(&other).len(), base.variations(&base)), (15, vec![]));
         let moved = other.clone().with_roots_of(&base);
         assert_eq!(moved.variations(&other), ["source", "cargo", "target", "home"]);
     }
@@ -218,5 +242,25 @@ mod tests {
             assert!(base.roots.cargo.as_str().len() < other.roots.cargo.as_str().len());
             assert!(base.roots.target.as_str().len() < other.roots.target.as_str().len());
         }
+    }
+
+    #[test]
+    fn the_varied_clock_is_past_2038_whenever_this_runs() {
+        const WRITTEN: i64 = 1_767_225_600;
+        for seed in [b"a", b"b", b"c"] {
+            let offset = Setting::varied(&Digest::of(seed)).clock_offset;
+            assert!(WRITTEN + offset > i64::from(i32::MAX));
+            assert!((FIFTEEN_YEARS..FIFTEEN_YEARS + 200 * 86_400).contains(&offset));
+        }
+    }
+
+    #[test]
+    fn a_setting_of_a_record_without_a_clock_is_read_as_the_machines() {
+        let text = serde_json::to_string(&Setting::baseline()).expect("is text");
+        assert!(!text.contains("clock"));
+        assert_eq!(serde_json::from_str::<Setting>(&text).expect("is read"), Setting::baseline());
+        let varied = Setting::varied(&Digest::of(b"x"));
+        let text = serde_json::to_string(&varied).expect("is text");
+        assert_eq!(serde_json::from_str::<Setting>(&text).expect("is read"), varied);
     }
 }

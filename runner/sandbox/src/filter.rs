@@ -6,7 +6,12 @@
 //! mean the same calls. Nor do calls that are newer than this file, whatever they turn out to do.
 #![allow(unsafe_code, reason = "seccompiler cannot install a filter with flags")]
 
-use std::{collections::BTreeMap, env::consts::ARCH, io};
+use std::{
+    collections::BTreeMap,
+    env::consts::ARCH,
+    io,
+    os::fd::{FromRawFd, OwnedFd},
+};
 
 use eadem_model::{Isolation, Users};
 use seccompiler::{
@@ -262,13 +267,17 @@ fn compile(refusals: &[Refusal]) -> Option<BpfProgram> {
     SeccompFilter::new(rules(refusals)?, SeccompAction::Allow, refuse, arch).ok()?.try_into().ok()
 }
 
-const LOAD: u16 = 0x20;
+pub(crate) const LOAD: u16 = 0x20;
 const JUMP: u16 = 0x05;
-const JUMP_IF_EQUAL: u16 = 0x15;
+pub(crate) const JUMP_IF_EQUAL: u16 = 0x15;
 const JUMP_IF_AT_LEAST: u16 = 0x35;
-const RETURN: u16 = 0x06;
+pub(crate) const RETURN: u16 = 0x06;
 
-fn step(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
+/// Places in what the kernel tells of a call.
+pub(crate) const OFFSET_OF_NUMBER: u32 = 0;
+pub(crate) const OFFSET_OF_ARCHITECTURE: u32 = 4;
+
+pub(crate) fn step(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
     sock_filter { code, jt, jf, k }
 }
 
@@ -279,8 +288,6 @@ fn say(errno: i32) -> sock_filter {
 /// Answers calls of other architectures and unknown ones with ENOSYS, before seccompiler's own check would
 /// kill, and leaves the call's number loaded.
 fn native_only() -> [sock_filter; 6] {
-    const OFFSET_OF_NUMBER: u32 = 0;
-    const OFFSET_OF_ARCHITECTURE: u32 = 4;
     /// Numbers from here on had no meaning when this was written (Linux 6.18), on any architecture. Far
     /// behind them are those of x32, which shares the architecture's name with x86-64.
     const UNKNOWN: u32 = 470;
@@ -305,9 +312,26 @@ fn answer(calls: &[i64], errno: i32) -> Vec<sock_filter> {
 }
 
 /// The kernel's name of the architecture that this program runs on.
-const NATIVE: u32 = if cfg!(target_arch = "aarch64") { 0xc000_00b7 } else { 0xc000_003e };
+pub(crate) const NATIVE: u32 = if cfg!(target_arch = "aarch64") { 0xc000_00b7 } else { 0xc000_003e };
+
+/// Installs another program in this process, whose notices come to the descriptor that it returns.
+///
+/// # Errors
+/// EBUSY where a program before it has such a descriptor.
+pub(crate) fn listen(program: &[sock_filter]) -> io::Result<OwnedFd> {
+    // A call that was told of waits for its answer, whatever signal but a deadly one comes meanwhile: it is
+    // answered once, or not at all.
+    let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+    let fd = install_with(program, flags)?;
+    // SAFETY: with the first flag the kernel returns a new descriptor that nobody else has.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
 
 fn install(program: &[sock_filter]) -> io::Result<()> {
+    install_with(program, 0).map(drop)
+}
+
+fn install_with(program: &[sock_filter], flags: libc::c_ulong) -> io::Result<i32> {
     #[repr(C)]
     struct Program {
         length: libc::c_ushort,
@@ -317,12 +341,15 @@ fn install(program: &[sock_filter]) -> io::Result<()> {
     let program = Program { length, filter: program.as_ptr() };
     // Without this flag, kernels before 5.16 make the whole build slower, to protect programs that run
     // strangers' code in their own address space.
-    let flags = libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+    let flags = flags | libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW;
     // SAFETY: `program` has the layout of `struct sock_fprog`, its pointer and length are those of a
     // slice that outlives the call, and the kernel only reads.
     let result =
         unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    match i32::try_from(result) {
+        Ok(result) if result >= 0 => Ok(result),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 #[cfg(test)]

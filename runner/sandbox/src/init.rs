@@ -20,6 +20,7 @@ use rustix::{
 };
 
 use crate::{
+    clock::Clock,
     device, door,
     failure::{Attempt, Failure},
     filter::Filter,
@@ -52,6 +53,8 @@ pub(crate) struct Birth<'a> {
     pub(crate) guard: UnixStream,
     /// Where reports go.
     pub(crate) engine: &'a UnixStream,
+    /// The way to the timekeeper of a room that is to have a clock of its own.
+    pub(crate) clock: Option<UnixStream>,
 }
 
 impl Birth<'_> {
@@ -186,7 +189,8 @@ pub(crate) fn name(room: &Room) -> rustix::io::Result<()> {
 
 fn attend(birth: &Birth<'_>) -> Result<(), Failure> {
     let children = Children::watch().machine("watching for children")?;
-    let payload = payload::start(birth.launch, birth.filter, birth.engine)?;
+    let clock = Clock::tried(birth.clock.as_ref(), birth.launch.room.clock_offset, birth.engine);
+    let payload = payload::start(birth.launch, birth.filter, birth.engine, &clock)?;
     birth.halt_at(Step::Pid1PayloadStarted);
     let status = children.until_ended(payload, &birth.keeper).machine("waiting for the payload")?;
     birth.halt_at(Step::Pid1PayloadEnded);

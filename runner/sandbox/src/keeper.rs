@@ -26,6 +26,7 @@ use rustix::{
 };
 
 use crate::{
+    clock::Timekeeper,
     directory::Directory,
     failure::{Attempt, Failure},
     filter::Filter,
@@ -117,7 +118,7 @@ fn ignore_signals() {
 
 /// A bug in the keeper, in pid 1 or before the payload's exec ends that process at once: unwinding would
 /// run what belongs to the process that it was cloned from. The rooms' order of deaths does the rest.
-fn tell_panics(engine: &UnixStream) {
+pub(crate) fn tell_panics(engine: &UnixStream) {
     let Ok(engine) = engine.try_clone() else { return };
     panic::set_hook(Box::new(move |info| {
         Report::Broke { what: info.to_string() }.send(&engine);
@@ -165,7 +166,9 @@ fn host(
         return weak::host(launch, directory, engine).map(|()| None);
     }
     let (pid_1, theirs) = UnixStream::pair().machine("making a pair of sockets")?;
-    let room = make(launch, directory, theirs, engine)?;
+    // It ends with this room, on every way out of here.
+    let (_timekeeper, clock) = Timekeeper::start(launch, engine)?;
+    let room = make(launch, directory, (theirs, clock), engine)?;
     leave_log().machine("leaving the log")?;
     launch.halt.at(Step::KeeperRoomCloned);
     if launch.streams == Streams::Terminal {
@@ -193,14 +196,14 @@ fn host(
 fn make(
     launch: &Launch,
     directory: &Directory,
-    guard: UnixStream,
+    (guard, clock): (UnixStream, Option<UnixStream>),
     engine: &UnixStream,
 ) -> Result<Room, Failure> {
     let filter = Filter::build(launch.room.users)?;
     let pipe = pipe().machine("making a pipe")?;
     let sources = open_as_root(launch, directory)?;
     let disk = directory.path();
-    let birth = |keeper| Birth { launch, disk, sources, filter: &filter, keeper, guard, engine };
+    let birth = |keeper| Birth { launch, disk, sources, filter: &filter, keeper, guard, engine, clock };
     first_to_go(|| clone_room(pipe, birth))
 }
 

@@ -17,6 +17,8 @@
 //! The engine does not execute a keeper for each room: a **launcher**, executed with the first one, forks
 //! them. It is a way to start keepers sooner, and nothing else depends on it.
 //!
+//! A room with a wall clock of its own has a fifth, the **timekeeper** (`clock`), which the keeper forks.
+//!
 //! Somebody may enter a room ([`eadem_model::Terminal`]): then the engine carries bytes between eadem's own
 //! standard streams and the payload's, and the user's terminal stays outside.
 //!
@@ -27,6 +29,7 @@ mod ample;
 mod census;
 mod cgroup;
 mod checkup;
+mod clock;
 mod controller;
 mod counter;
 mod delegation;

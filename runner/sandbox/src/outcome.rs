@@ -5,7 +5,8 @@ use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
 use eadem_model::{Ending, EngineError, Isolation, Processors, Skipped};
 
 use crate::{
-    held::lacking, launch::Launch, payload::can_give_a_processor_up, report::Note, supervise::Course, weak,
+    clock, held::lacking, launch::Launch, payload::can_give_a_processor_up, report::Note, supervise::Course,
+    weak,
 };
 
 impl Course {
@@ -58,7 +59,8 @@ pub(crate) fn skipped(launch: &Launch, notes: &[Note]) -> Vec<Skipped> {
     let bound = notes.contains(&Note::NotBound);
     let bound = bound.then(|| skip("processors", "the OCI runtime gives a room all of them"));
     let weak = (launch.isolation == Isolation::Weak).then(|| weak::skipped(room));
-    order.into_iter().chain(processors.or(bound)).chain(weak.into_iter().flatten()).collect()
+    let clock = clock::skipped(launch, notes);
+    order.into_iter().chain(processors.or(bound)).chain(weak.into_iter().flatten()).chain(clock).collect()
 }
 
 fn skip(variation: &str, reason: &str) -> Skipped {

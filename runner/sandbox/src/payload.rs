@@ -18,6 +18,7 @@ use rustix::{
 };
 
 use crate::{
+    clock::Clock,
     failure::{Attempt, Blame, Failure},
     filter::Filter,
     halt::Step,
@@ -82,12 +83,17 @@ pub(crate) fn candidates(name: &str, room: &Room) -> Vec<String> {
 }
 
 /// Starts the payload; returns in pid 1 only.
-pub(crate) fn start(launch: &Launch, filter: &Filter, engine: &UnixStream) -> Result<Pid, Failure> {
-    let halt = || {
+pub(crate) fn start(
+    launch: &Launch,
+    filter: &Filter,
+    engine: &UnixStream,
+    clock: &Clock<'_>,
+) -> Result<Pid, Failure> {
+    let first = || {
         launch.halt.at(Step::PayloadBeforeExec);
-        Ok(())
+        clock.enter()
     };
-    start_after(&halt, (&launch.room, launch.streams), filter, engine)
+    start_after(&first, (&launch.room, launch.streams), filter, engine)
 }
 
 /// The same; the payload's process does `first` before anything else.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, env::consts::ARCH, error::Error, io, path::Path
 
 use eadem_model::{
     Ability, Architecture, Digest, DirectoryOrder, Ending, EngineError, Inputs, Level, Limits, Outcome,
-    OutputSink, Processors, Room, TreePath, User, Users,
+    OutputSink, Processors, Room, Skipped, TreePath, User, Users,
 };
 use rustix::process::geteuid;
 
@@ -26,7 +26,11 @@ pub(crate) fn abilities(made: &Result<Outcome, EngineError>) -> Vec<Ability> {
     let whole = |outcome: &&Outcome| outcome.ending == Ending::Success;
     match made {
         Ok(outcome) if whole(&outcome) => {
-            vec![Ability::good("namespaces", "a room was made"), overlay(&outcome.lacks)]
+            vec![
+                Ability::good("namespaces", "a room was made"),
+                overlay(&outcome.lacks),
+                clock(&outcome.skipped),
+            ]
         }
         Ok(outcome) => {
             vec![missing("namespaces", format!("an empty room ended with {:?}", outcome.ending), None)]
@@ -57,6 +61,17 @@ fn overlay(lacks: &[String]) -> Ability {
         Some(lack) => {
             let remedy = Some("name a store on ext4, xfs or btrfs by --store DIR".to_owned());
             Ability::flawed("overlay", Level::Partly, lack.as_str(), remedy)
+        }
+    }
+}
+
+/// The room was to have a clock of its own.
+fn clock(skipped: &[Skipped]) -> Ability {
+    match skipped.iter().find(|one| one.variation == "clock") {
+        None => Ability::good("wall clock", "a room had another one"),
+        Some(Skipped { reason, .. }) => {
+            let found = format!("every room has the machine's: {reason}");
+            Ability::flawed("wall clock", Level::Partly, found, None)
         }
     }
 }
@@ -92,6 +107,7 @@ pub(crate) fn bare_room() -> Room {
         outputs: Vec::new(),
         start: None,
         veils: Vec::new(),
+        clock_offset: 0,
     }
 }
 

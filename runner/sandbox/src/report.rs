@@ -10,7 +10,7 @@ use std::{
 use eadem_model::{Applied, Limit, RoomPath};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Failure;
+use crate::{clock::Obstacle, failure::Failure};
 
 /// Asks the keeper to kill the room.
 pub(crate) const KILL: u8 = b'k';
@@ -31,6 +31,8 @@ pub(crate) enum Note {
     RandomAddresses,
     /// The OCI runtime let the program use all processors.
     NotBound,
+    /// The room was to have a wall clock of its own, and has the machine's.
+    OwnClock(Obstacle),
 }
 
 /// One message to the engine, a line of JSON on the socket.

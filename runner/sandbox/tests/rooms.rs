@@ -9,6 +9,8 @@
 mod answers;
 #[path = "../../../tests/fixtures/escape/crate/attack/mod.rs"]
 mod attack;
+#[path = "rooms/clock.rs"]
+mod clock;
 #[path = "../../../tests/support/host.rs"]
 mod host;
 mod limits;
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Some(killing::WORD) => killing::run(Path::new(&words[1]), Path::new(&words[2]), &words[3]),
+        Some("__supervised") => clock::supervised(&World::of_words(&words[1..])),
         Some("__probe") => probe(Path::new(&words[1])),
         Some("__enter") => terminal::enter(&words[1..]),
         Some("__victim") => victim(&World::of_words(&words[1..])),
@@ -163,9 +166,9 @@ const TESTS: &[Test] = tests![
 
 fn run_tests(words: &[String]) -> ExitCode {
     let of_root = if is_root() { users::OF_ROOT } else { &[] };
-    let alike = [ALIKE, terminal::TESTS].concat();
+    let alike = [ALIKE, terminal::TESTS, clock::ALIKE].concat();
     let passed = [
-        harness::run(&[&alike, TESTS, limits::TESTS, of_root].concat(), words, &World::new()),
+        harness::run(&[&alike, TESTS, clock::TESTS, limits::TESTS, of_root].concat(), words, &World::new()),
         harness::run(&alike, words, &World::new().by("runc")),
         harness::run(&alike, words, &World::new().by("crun")),
         harness::run(oci::TESTS, words, &World::new().by("runc")),
@@ -730,7 +733,7 @@ fn eight_rooms_at_once_leave_nothing(world: &World) {
 }
 
 /// Counts before and after.
-fn leaves_nothing(world: &World, work: impl FnOnce()) {
+pub(crate) fn leaves_nothing(world: &World, work: impl FnOnce()) {
     // The first room may open what stays open for the next ones.
     world.sh("true");
     let count = || {

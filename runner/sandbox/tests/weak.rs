@@ -84,12 +84,13 @@ fn payloads() -> Vec<i32> {
 fn a_weak_room_says_what_it_is_and_lacks(world: &World) {
     let mut round = shell("true");
     round.setting.order = DirectoryOrder::Shuffled(1);
+    round.setting.clock_offset = 1;
     let run = world.run(&round);
     let outcome = run.outcome();
     assert_eq!((&outcome.ending, outcome.isolation), (&Ending::Success, Isolation::Weak));
     assert!(outcome.lacks.iter().any(|lack| lack.starts_with("namespaces:")), "{:?}", outcome.lacks);
     let skipped: Vec<&str> = outcome.skipped.iter().map(|skipped| skipped.variation.as_str()).collect();
-    assert_eq!(skipped, ["hostname", "ids", "order"]);
+    assert_eq!(skipped, ["hostname", "ids", "order", "clock"]);
 }
 
 fn the_payload_is_a_user_who_owns_nothing_else(world: &World) {

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use super::hogs;
+use super::{clock, hogs};
 
 /// Runs one attempt.
 pub(crate) fn run(words: &[String]) -> ExitCode {
@@ -26,6 +26,8 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
         ["write", ref paths @ ..] => write(paths),
         ["list", path] => list(path),
         ["address"] => address(),
+        ["clock"] => clock::tell(),
+        ["until", seconds] => clock::wait(seconds),
         ["daemon", seconds] => daemon(seconds),
         ["stubborn", seconds] => stubborn(seconds),
         ["users"] => users(),

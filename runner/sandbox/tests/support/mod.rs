@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub(crate) mod attempts;
+pub(crate) mod clock;
 pub(crate) mod harness;
 pub(crate) mod hogs;
 pub(crate) mod image;

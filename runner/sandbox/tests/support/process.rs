@@ -43,10 +43,11 @@ pub(crate) fn keepers() -> Keepers {
 }
 
 /// Children of a process that are keepers or first processes of rooms. Its launcher is neither, nor is a
-/// keeper that has no room yet.
+/// keeper that has no room yet, nor a room's timekeeper.
 pub(crate) fn keepers_below(parent: u32) -> Vec<i32> {
     let mut children = launchers_and_keepers_below(parent);
-    children.retain(|pid| !is_named(*pid, "eadem-launcher") && !is_named(*pid, "eadem-spare"));
+    let others = ["eadem-launcher", "eadem-spare", "eadem-clock"];
+    children.retain(|pid| !others.iter().any(|name| is_named(*pid, name)));
     children
 }
 
@@ -54,6 +55,11 @@ pub(crate) fn keepers_below(parent: u32) -> Vec<i32> {
 pub(crate) fn launchers() -> BTreeSet<i32> {
     let children = launchers_and_keepers_below(std::process::id());
     children.into_iter().filter(|pid| is_named(*pid, "eadem-launcher")).collect()
+}
+
+/// The timekeepers of rooms.
+pub(crate) fn timekeepers() -> Vec<i32> {
+    processes("eadem\u{0}__room").into_iter().filter(|pid| is_named(*pid, "eadem-clock")).collect()
 }
 
 fn is_named(pid: i32, name: &str) -> bool {
