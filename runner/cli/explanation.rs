@@ -15,7 +15,9 @@ pub(crate) fn lines(explanation: &Explanation) -> Vec<String> {
 fn finding(finding: &Finding) -> Vec<String> {
     let mut lines = vec![format!("  {}", place(&finding.place))];
     let mut add = |line: String| lines.push(format!("    {line}"));
-    change(&finding.change).into_iter().for_each(&mut add);
+    let is_consequence = !finding.follows.is_empty() && finding.causes.is_empty();
+    let shown = if is_consequence { 1 } else { usize::MAX };
+    change(&finding.change).into_iter().take(shown).for_each(&mut add);
     if !finding.follows.is_empty() {
         add(format!("follows from {}", finding.follows.join(", ")));
     }
@@ -49,6 +51,7 @@ fn change(change: &Change) -> Vec<String> {
             let windows_lines = windows.iter().flat_map(window);
             std::iter::once(head).chain(windows_lines).chain(more(*total, windows.len())).collect()
         }
+        Change::Moved { addresses: 1 } => vec!["one address of what moved".to_owned()],
         Change::Moved { addresses } => vec![format!("{addresses} addresses of what moved")],
         Change::Packing => vec!["the content is the same, packed otherwise".to_owned()],
     }

@@ -16,7 +16,7 @@ use crate::{
     known::Known,
 };
 
-pub(crate) use number::of_bytes;
+pub(crate) use number::{Ground, of_bytes};
 pub(crate) use order::{is_permutation, strings_are_permuted};
 pub(crate) use remedy::remedy;
 

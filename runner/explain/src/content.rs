@@ -2,12 +2,12 @@
 
 use crate::{
     Known, align, archive,
-    cause::{self, gathered, of_bytes, of_texts, unknown},
+    cause::{self, Ground, gathered, of_bytes, of_texts, unknown},
     elf,
     explain::{Search, worded},
     finding::{Cause, Change, Confidence, Reason, Step},
     kind::Kind,
-    known, packed,
+    known, packed, parts,
     region::{Region, Regions},
     text, window,
 };
@@ -70,7 +70,7 @@ fn prove(search: &Search<'_>, before: usize, first: &[u8], second: &[u8]) {
 /// Compares unknown bytes.
 pub(crate) fn bytes(search: &Search<'_>, place: &[Step], first: &[u8], second: &[u8]) {
     let regions = regions(first, second);
-    let causes = causes(search.known, first, second, &regions);
+    let causes = causes(search.known, [first, second], &regions, Ground::Data);
     search.find(place, change(search, first, second, &regions, [0, 0]), causes);
 }
 
@@ -95,7 +95,9 @@ pub(crate) fn change(
     regions: &Regions,
     start: [u64; 2],
 ) -> Change {
-    let shown = regions.kept.iter().take(search.budget.bounds.windows);
+    let texts = moved_texts([first, second], regions);
+    let shown = if texts.is_empty() { &regions.kept } else { &texts };
+    let shown = shown.iter().take(search.budget.bounds.windows);
     Change::Bytes {
         sizes: [first.len() as u64, second.len() as u64],
         differing: regions.differing,
@@ -105,25 +107,64 @@ pub(crate) fn change(
 }
 
 /// What the rules say of regions.
-pub(crate) fn causes(known: &[Known], first: &[u8], second: &[u8], regions: &Regions) -> Vec<Cause> {
+pub(crate) fn causes(
+    known: &[Known],
+    [first, second]: [&[u8]; 2],
+    regions: &Regions,
+    ground: Ground,
+) -> Vec<Cause> {
     if is_order(first, second, regions) {
         let evidence = "the same strings in another order".to_owned();
         return vec![cause::cause(Reason::Order, evidence, Confidence::Likely)];
     }
+    let texts = moved_texts([first, second], regions);
+    if ground != Ground::Code && !texts.is_empty() {
+        return gathered(texts.iter().flat_map(|text| {
+            let [left, right] = words_of([first, second], text);
+            of_texts(&left, &right, known)
+        }).collect());
+    }
     let ruled = regions.kept.iter().take(RULED);
-    gathered(ruled.flat_map(|region| region_causes(known, first, second, region)).collect())
+    gathered(ruled.flat_map(|region| region_causes(known, [first, second], region, ground)).collect())
 }
 
-fn region_causes(known: &[Known], first: &[u8], second: &[u8], region: &Region) -> Vec<Cause> {
-    if let Some(cause) = of_bytes(first, second, region, known).filter(|cause| cause.cause == Reason::Timestamp) {
-        return vec![cause];
+/// Texts that changed, where others changed places; none if each region is a text by itself.
+pub(crate) fn moved_texts([first, second]: [&[u8]; 2], regions: &Regions) -> Vec<Region> {
+    let is_text = |region: &Region| !window::texts(first, second, region).is_empty();
+    if regions.kept.iter().take(RULED).all(is_text) || !regions.are_moved() {
+        return Vec::new();
     }
-    let texts = window::texts(first, second, region);
-    if !texts.is_empty() {
+    parts::texts(first, second, regions)
+}
+
+fn words_of([first, second]: [&[u8]; 2], region: &Region) -> [String; 2] {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    [text(&first[region.first.clone()]), text(&second[region.second.clone()])]
+}
+
+/// Numbers that changed, where others changed places.
+pub(crate) fn moved_words([first, second]: [&[u8]; 2], regions: &Regions) -> Vec<Region> {
+    regions.kept.iter().take(RULED).flat_map(|region| parts::words(first, second, region)).collect()
+}
+
+fn region_causes(known: &[Known], sides: [&[u8]; 2], region: &Region, ground: Ground) -> Vec<Cause> {
+    let texts = window::texts(sides[0], sides[1], region);
+    if ground != Ground::Code && !texts.is_empty() {
         return texts.iter().flat_map(|[left, right]| of_texts(left, right, known)).collect();
     }
-    let bytes = of_bytes(first, second, region, known);
+    let bytes = of_bytes(sides, region, known, ground).or_else(|| of_words(sides, region, known, ground));
     vec![bytes.unwrap_or_else(|| unknown("bytes that no rule knows".to_owned()))]
+}
+
+/// Why numbers differ that also changed places.
+fn of_words(sides: [&[u8]; 2], region: &Region, known: &[Known], ground: Ground) -> Option<Cause> {
+    let words = parts::words(sides[0], sides[1], region);
+    words.into_iter().find_map(|word| {
+        let (left, right) = (&sides[0][word.first], &sides[1][word.second]);
+        let regions = align::in_place(left, right);
+        let cause = of_bytes([left, right], regions.kept.first()?, known, ground)?;
+        (cause.cause != Reason::Random).then_some(cause)
+    })
 }
 
 /// Whether all that differs lies in a stretch that has the same strings in another order.

@@ -56,11 +56,14 @@ pub(crate) fn compare(search: &Search<'_>, place: &[Step], first: &[u8], second:
     let both = Both::of(first, second);
     let before = search.n_findings();
     alone(search, place, &both);
+    let mut natures = vec![Nature::Data; search.n_findings() - before];
     for is_root in [true, false] {
         for pair in both.pairs.iter().filter(|pair| pair.nature.is_root() == is_root) {
-            section(search, place, &both, pair, before);
+            section(search, place, &both, pair);
+            natures.resize(search.n_findings() - before, pair.nature);
         }
     }
+    follow(search, before, &natures);
     trailing(search, place, &both);
 }
 
@@ -80,7 +83,7 @@ fn alone(search: &Search<'_>, place: &[Step], both: &Both<'_>) {
     }
 }
 
-fn section(search: &Search<'_>, place: &[Step], both: &Both<'_>, pair: &Pair, before: usize) {
+fn section(search: &Search<'_>, place: &[Step], both: &Both<'_>, pair: &Pair) {
     let (first, second) = (&both.first.sections[pair.first], &both.second.sections[pair.second]);
     if first.data == second.data || search.is_full() {
         return;
@@ -97,17 +100,21 @@ fn section(search: &Search<'_>, place: &[Step], both: &Both<'_>, pair: &Pair, be
     if search.n_findings() == mine {
         content::bytes(search, &inside, first.data, second.data);
     }
-    follow(search, pair.nature, before, mine);
 }
 
-/// Says of findings from `mine` on what they follow from.
-fn follow(search: &Search<'_>, nature: Nature, before: usize, mine: usize) {
-    let mut roots: Vec<String> = Vec::new();
-    search.since(before, |finding| roots.extend(root(finding)));
+/// Says of findings from `before` on, whose natures are known, what they follow from.
+fn follow(search: &Search<'_>, before: usize, natures: &[Nature]) {
+    let (mut roots, mut order): (Vec<String>, Vec<&Nature>) = (Vec::new(), natures.iter().rev().collect());
+    search.since(before, |finding| {
+        let is_root = order.pop().is_some_and(|nature| nature.is_root() || !follows(*nature, finding));
+        roots.extend(section_of(finding).filter(|_| is_root && !is_moved(finding)));
+    });
     roots.dedup();
     roots.truncate(NAMED);
-    search.since(mine, |finding| {
-        let is_consequence = matches!(finding.change, Change::Moved { .. }) || follows(nature, finding);
+    let mut natures = natures.iter();
+    search.since(before, |finding| {
+        let nature = *natures.next().unwrap_or(&Nature::Data);
+        let is_consequence = is_moved(finding) || follows(nature, finding);
         if !is_consequence {
             return;
         }
@@ -137,10 +144,8 @@ fn consequence(nature: Nature, finding: &Finding) -> Vec<crate::Cause> {
     }
 }
 
-/// What others may follow from.
-fn root(finding: &Finding) -> Option<String> {
-    let consequence = matches!(finding.change, Change::Moved { .. }) || !finding.follows.is_empty();
-    section_of(finding).filter(|_| !consequence)
+fn is_moved(finding: &Finding) -> bool {
+    matches!(finding.change, Change::Moved { .. })
 }
 
 fn section_of(finding: &Finding) -> Option<String> {

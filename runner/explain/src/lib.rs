@@ -19,6 +19,7 @@ mod finding;
 mod kind;
 mod known;
 mod packed;
+mod parts;
 mod region;
 mod text;
 mod tree;

@@ -42,6 +42,11 @@ impl Regions {
         self.last = Some(region);
     }
 
+    /// Whether bytes may have changed places: stretches have other lengths, or are long.
+    pub(crate) fn are_moved(&self) -> bool {
+        self.kept.iter().any(|region| region.first.len() != region.second.len() || region.first.len() > 4 * GAP)
+    }
+
     /// Makes the last stretch one of the others.
     pub(crate) fn close(&mut self) {
         let Some(last) = self.last.take() else { return };

@@ -66,7 +66,12 @@ fn hunks(search: &Search<'_>, place: &[Step], sides: [&[&[u8]]; 2], before: usiz
 fn hunk_causes(search: &Search<'_>, parts: [&[&[u8]]; 2]) -> Vec<Cause> {
     let [first, second] = parts.map(<[&[u8]]>::concat);
     if first.len().max(second.len()) > LONG {
-        return content::causes(search.known, &first, &second, &content::regions(&first, &second));
+        return content::causes(
+            search.known,
+            [&first, &second],
+            &content::regions(&first, &second),
+            cause::Ground::Data,
+        );
     }
     of_texts(&String::from_utf8_lossy(&first), &String::from_utf8_lossy(&second), search.known)
 }

@@ -74,11 +74,18 @@ impl Parts {
             let name = path.strip_prefix("/home/");
             path == "/root" || name.is_some_and(|name| !name.contains('/'))
         };
-        let temporary = ["/tmp", "/var/tmp", "/dev/shm"].iter().any(|dir| self.before.starts_with(dir));
+        let temporary = ["/tmp", "/var/tmp", "/dev/shm"].contains(&self.before.as_str());
         match () {
             () if sides.iter().all(home) => Reason::Home,
-            () if temporary => Reason::TemporaryName,
+            () if temporary && are_made_up(&self.middles) => Reason::TemporaryName,
             () => Reason::BuildPath,
         }
     }
+}
+
+/// Whether two names look as if a program had made them up: equally long, with letters in no order.
+fn are_made_up([first, second]: &Sides) -> bool {
+    let differing: Vec<(u8, u8)> = first.bytes().zip(second.bytes()).filter(|(left, right)| left != right).collect();
+    let odd = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
+    first.len() == second.len() && differing.len() >= 3 && differing.iter().any(|(left, right)| odd(*left) || odd(*right))
 }

@@ -5,7 +5,7 @@ use super::{
     image::{Image, Section},
     symbol::Matches,
 };
-use crate::region::Region;
+use crate::{content, region::Region};
 
 /// Addresses that moved together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +26,14 @@ pub(crate) struct Atlas {
     pub(crate) code: Vec<u64>,
     /// How much longer texts became, each length once.
     pub(crate) lengths: Vec<i64>,
+    /// Places of data that changed and moved.
+    twins: Vec<(u64, u64)>,
 }
 
 impl Atlas {
     /// Puts together what symbols, regions and sections say. Object files have no addresses.
     pub(crate) fn of(first: &Image<'_>, second: &Image<'_>, pairs: &[Pair], matches: &Matches) -> Self {
-        let mut atlas = Self { lengths: lengths(pairs), ..Self::default() };
+        let mut atlas = Self { lengths: lengths(first, second, pairs), ..Self::default() };
         if first.is_relocatable() || second.is_relocatable() {
             return atlas;
         }
@@ -40,6 +42,7 @@ impl Atlas {
             if !left.is_loaded() || !right.is_loaded() {
                 continue;
             }
+            atlas.add_twins(pair, left, right);
             match &pair.regions {
                 Some(regions) => atlas.add_regions(&regions.kept, left, right),
                 None => atlas.add(left.address, left.range().end, right.address),
@@ -49,6 +52,7 @@ impl Atlas {
             }
         }
         atlas.pieces.sort_by_key(|piece| piece.start);
+        atlas.twins.sort_unstable();
         atlas
     }
 
@@ -71,6 +75,16 @@ impl Atlas {
             (at, to) = (end, right.address + region.second.end as u64);
         }
         self.add(at, left.range().end.max(at), to);
+    }
+
+    fn add_twins(&mut self, pair: &Pair, left: &Section<'_>, right: &Section<'_>) {
+        let Some(regions) = pair.regions.as_ref().filter(|regions| regions.are_moved() || regions.total == 1) else {
+            return;
+        };
+        let sides = [left.data, right.data];
+        let changed = content::moved_texts(sides, regions).into_iter().chain(content::moved_words(sides, regions));
+        let place = |it: Region| (left.address + it.first.start as u64, right.address + it.second.start as u64);
+        self.twins.extend(changed.map(place));
     }
 
     /// Functions may have moved within their section: takes its piece apart.
@@ -108,15 +122,22 @@ impl Atlas {
         let after = self.pieces.partition_point(|piece| piece.start <= from);
         let near = after.saturating_sub(2)..after;
         let fits = |piece: &Piece| from <= piece.end && from.wrapping_sub(piece.start).wrapping_add(piece.to) == to;
-        self.pieces[near].iter().any(fits)
+        self.pieces[near].iter().any(fits) || self.twins.binary_search(&(from, to)).is_ok()
     }
 }
 
 /// The differences of length that data show.
-fn lengths(pairs: &[Pair]) -> Vec<i64> {
-    let regions = pairs.iter().filter_map(|pair| pair.regions.as_ref()).flat_map(|regions| &regions.kept);
-    let longer = regions.map(|region| region.second.len() as i64 - region.first.len() as i64);
-    let mut lengths: Vec<i64> = longer.filter(|longer| *longer != 0).collect();
+fn lengths(first: &Image<'_>, second: &Image<'_>, pairs: &[Pair]) -> Vec<i64> {
+    let mut lengths = Vec::new();
+    for pair in pairs {
+        let Some(regions) = &pair.regions else { continue };
+        let sides = [first.sections[pair.first].data, second.sections[pair.second].data];
+        let of = |left: usize, right: usize| right as i64 - left as i64;
+        let inserted = regions.kept.iter().map(|region| of(region.first.len(), region.second.len()));
+        let texts = content::moved_texts(sides, regions);
+        lengths.extend(inserted.chain(texts.iter().map(|text| of(text.first.len(), text.second.len()))));
+    }
+    lengths.retain(|longer| *longer != 0);
     lengths.sort_unstable();
     lengths.dedup();
     lengths.truncate(DISTANCES);

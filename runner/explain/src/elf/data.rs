@@ -24,7 +24,7 @@ pub(super) fn compare(search: &Search<'_>, place: &[Step], both: &Both<'_>, pair
     let regions = joined(looked.rest, pair, first.data, second.data);
     let start = if first.is_loaded() { [first.address, second.address] } else { [0, 0] };
     let change = content::change(search, first.data, second.data, &regions, start);
-    search.find(place, change, content::causes(search.known, first.data, second.data, &regions));
+    search.find(place, change, content::causes(search.known, [first.data, second.data], &regions, pair.nature.ground()));
 }
 
 /// Looks at words where both sides are equally long.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     align,
-    cause::{self, quoted},
+    cause::{self, Ground, quoted},
     content,
     explain::{Search, within},
     finding::{Cause, Change, Confidence, Reason, Step},
@@ -140,7 +140,7 @@ impl<'a> Code<'a> {
     /// A rule may know a number in the code; else the code itself is another one.
     fn causes(&self, rest: &Regions, sizes: [u64; 2]) -> Vec<Cause> {
         let [first, second] = self.bytes();
-        let known = content::causes(self.search.known, first, second, rest);
+        let known = content::causes(self.search.known, [first, second], rest, Ground::Code);
         let sure: Vec<Cause> = known.into_iter().filter(|cause| cause.confidence != Confidence::Unknown).collect();
         if !sure.is_empty() {
             return sure;

@@ -25,7 +25,12 @@ impl<'a> Lines<'a> {
     pub(super) fn find(&self, address: u64, start: u64) -> Option<String> {
         let context = self.context.as_ref()?;
         [address, start].into_iter().find_map(|address| {
-            let location = context.find_location(address).ok().flatten()?;
+            let mut frames = context.find_frames(address).skip_all_loads().ok()?;
+            let mut outermost = None;
+            while let Some(frame) = frames.next().ok()? {
+                outermost = frame.location.or(outermost);
+            }
+            let location = outermost?;
             Some(format!("{}:{}", location.file?, location.line?))
         })
     }

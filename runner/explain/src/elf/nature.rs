@@ -2,6 +2,8 @@
 
 use object::SectionKind;
 
+use crate::cause::Ground;
+
 /// Where a section's bytes come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Nature {
@@ -67,5 +69,14 @@ impl Nature {
     /// Whether what differs has a cause of its own.
     pub(crate) fn is_root(self) -> bool {
         matches!(self, Self::Code | Self::Data | Self::Packed)
+    }
+
+    /// What numbers there may be.
+    pub(crate) fn ground(self) -> Ground {
+        match self {
+            Self::Code => Ground::Code,
+            Self::Data | Self::Packed => Ground::Data,
+            Self::Debug | Self::Derived | Self::BuildId => Ground::Table,
+        }
     }
 }

@@ -9,7 +9,9 @@ use crate::{align::equal_length, region::{Region, Regions}};
 /// Larger numbers are no lengths of texts.
 const LENGTH: i64 = 1 << 20;
 /// As many equal bytes at two addresses say that the same thing is there.
-const SAME: usize = 8;
+const SAME: usize = 4;
+/// As many, if all have one value.
+const UNIFORM: usize = 16;
 
 /// A section of both files, read as words.
 pub(crate) struct Words<'a> {
@@ -115,12 +117,15 @@ impl<'a> Words<'a> {
     fn same(&self, from: u64, to: u64) -> bool {
         let bytes = |image: &'a Image<'a>, address: u64| {
             let section = image.section_at(address).filter(|section| section.nature == Nature::Data)?;
-            section.from(address).first_chunk::<SAME>()
+            Some(section.from(address)).filter(|bytes| !bytes.is_empty())
         };
         let (Some(left), Some(right)) = (bytes(&self.both.first, from), bytes(&self.both.second, to)) else {
             return false;
         };
-        left == right && left[1..] != left[..SAME - 1]
+        let equal = equal_length(&left[..left.len().min(UNIFORM)], &right[..right.len().min(UNIFORM)]);
+        let is_text = left[..equal].contains(&0) && left[0] != 0;
+        let is_varied = equal >= SAME && left[1..equal] != left[..equal - 1];
+        is_text || is_varied || equal == UNIFORM
     }
 
     /// A number that grew as much as a text did.
