@@ -39,7 +39,11 @@ fn change(change: &Change) -> Vec<String> {
         Change::Only { side } => vec![format!("is on the {} side alone", if *side == 1 { "first" } else { "second" })],
         Change::Kind { values: [first, second] } => vec![format!("is {first}, and {second}")],
         Change::Attribute { name, values: [first, second], members } => {
-            let others = if *members > 1 { format!(", and of {} other members", members - 1) } else { String::new() };
+            let others = match members {
+                0 | 1 => String::new(),
+                2 => ", and differs in one other member".to_owned(),
+                n => format!(", and differs in {} other members", n - 1),
+            };
             vec![format!("{name} is `{first}`, and `{second}`{others}")]
         }
         Change::Order { parts, values: [first, second] } => {

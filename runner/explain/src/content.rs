@@ -117,15 +117,21 @@ pub(crate) fn causes(
         let evidence = "the same strings in another order".to_owned();
         return vec![cause::cause(Reason::Order, evidence, Confidence::Likely)];
     }
+    let causes = ruled([first, second], regions, known, ground);
+    if causes.is_empty() { vec![unknown("bytes that no rule knows".to_owned())] } else { gathered(causes) }
+}
+
+fn ruled([first, second]: [&[u8]; 2], regions: &Regions, known: &[Known], ground: Ground) -> Vec<Cause> {
     let texts = moved_texts([first, second], regions);
     if ground != Ground::Code && !texts.is_empty() {
-        return gathered(texts.iter().flat_map(|text| {
+        let causes = |text| {
             let [left, right] = words_of([first, second], text);
             of_texts(&left, &right, known)
-        }).collect());
+        };
+        return texts.iter().flat_map(causes).collect();
     }
-    let ruled = regions.kept.iter().take(RULED);
-    gathered(ruled.flat_map(|region| region_causes(known, [first, second], region, ground)).collect())
+    let first_ones = regions.kept.iter().take(RULED);
+    first_ones.flat_map(|region| region_causes(known, [first, second], region, ground)).collect()
 }
 
 /// Texts that changed, where others changed places; none if each region is a text by itself.

@@ -12,6 +12,8 @@ const PARTS: usize = 1 << 20;
 const ALONE: usize = 64;
 /// Shorter texts are no texts.
 const SHORTEST: usize = 4;
+/// What has fewer letters, one of so many bytes, is no text.
+const FEW: usize = 4;
 /// The bytes of a number.
 const WORD: usize = 8;
 
@@ -21,8 +23,15 @@ const EDGE: usize = 3;
 /// Texts that changed, each with the one that is most like it; none if there are none, or too many.
 pub(crate) fn texts(first: &[u8], second: &[u8], regions: &Regions) -> Vec<Region> {
     let Some(hull) = hull(first, second, regions) else { return Vec::new() };
-    let parts = |bytes| runs(bytes).into_iter().filter(|run: &&[u8]| run.len() >= SHORTEST).collect();
-    let Some(alone) = alone(parts(&first[hull.first]), parts(&second[hull.second])) else { return Vec::new() };
+    let sides = [&first[hull.first], &second[hull.second]];
+    let [one, two] = sides.map(|bytes| -> Vec<&[u8]> {
+        runs(bytes).into_iter().filter(|run| run.len() >= SHORTEST).collect()
+    });
+    let letters: usize = one.iter().chain(&two).map(|run| run.len()).sum();
+    if letters * FEW < sides[0].len() + sides[1].len() {
+        return Vec::new();
+    }
+    let Some(alone) = alone(one, two) else { return Vec::new() };
     let (noise, pairs): (Vec<_>, Vec<_>) = paired(alone).into_iter().partition(|(left, right)| is_edge(left, right));
     let pairs = if pairs.is_empty() { noise } else { pairs };
     pairs.into_iter().map(|(left, right)| Region { first: place(first, left), second: place(second, right) }).collect()
