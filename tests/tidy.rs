@@ -25,7 +25,10 @@ const EDGES: [(&str, &[&str]); 12] = [
     ("explain", &["model"]),
     (
         "cli",
-        &["model", "store", "terminal", "sandbox", "docker", "fetch", "image", "source", "cargo", "flow", "explain"],
+        &[
+            "model", "store", "terminal", "sandbox", "docker", "fetch", "image", "source", "cargo", "flow",
+            "explain",
+        ],
     ),
 ];
 

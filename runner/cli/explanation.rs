@@ -31,12 +31,18 @@ fn place(steps: &[Step]) -> String {
         Step::Member(name) => format!("member {name}"),
         Step::Packed(name) => format!("unpacked {name}"),
     };
-    if steps.is_empty() { "the file".to_owned() } else { steps.iter().map(step).collect::<Vec<_>>().join(" → ") }
+    if steps.is_empty() {
+        "the file".to_owned()
+    } else {
+        steps.iter().map(step).collect::<Vec<_>>().join(" → ")
+    }
 }
 
 fn change(change: &Change) -> Vec<String> {
     match change {
-        Change::Only { side } => vec![format!("is on the {} side alone", if *side == 1 { "first" } else { "second" })],
+        Change::Only { side } => {
+            vec![format!("is on the {} side alone", if *side == 1 { "first" } else { "second" })]
+        }
         Change::Kind { values: [first, second] } => vec![format!("is {first}, and {second}")],
         Change::Attribute { name, values: [first, second], members } => {
             let others = match members {
@@ -49,7 +55,9 @@ fn change(change: &Change) -> Vec<String> {
         Change::Order { parts, values: [first, second] } => {
             vec![format!("the same {parts} in another order: `{first}`, and `{second}` in its place")]
         }
-        Change::Lines { hunks, total } => hunks.iter().flat_map(hunk).chain(more(*total, hunks.len())).collect(),
+        Change::Lines { hunks, total } => {
+            hunks.iter().flat_map(hunk).chain(more(*total, hunks.len())).collect()
+        }
         Change::Bytes { sizes, differing, total, windows } => {
             let head = format!("{}, {}", sized(sizes, *differing), places(*total));
             let windows_lines = windows.iter().flat_map(window);
@@ -88,7 +96,8 @@ fn hunk(hunk: &Hunk) -> Vec<String> {
 /// Texts one below the other; other bytes beside each other.
 fn window(window: &Window) -> Vec<String> {
     let [first, second] = window.offsets;
-    let at = if first == second { format!("at {first:#x}") } else { format!("at {first:#x}, and {second:#x}") };
+    let at =
+        if first == second { format!("at {first:#x}") } else { format!("at {first:#x}, and {second:#x}") };
     if let Some([first, second]) = &window.texts {
         return vec![at, format!("- {first}"), format!("+ {second}")];
     }
@@ -97,13 +106,17 @@ fn window(window: &Window) -> Vec<String> {
 
 fn rows([first, second]: &[String; 2]) -> Vec<String> {
     let row = |hex: &String, n: usize| {
-        let digits: Vec<&str> = (0..ROW).filter_map(|at| hex.get(n * 2 * ROW + at * 2..n * 2 * ROW + at * 2 + 2)).collect();
+        let digits: Vec<&str> =
+            (0..ROW).filter_map(|at| hex.get(n * 2 * ROW + at * 2..n * 2 * ROW + at * 2 + 2)).collect();
         digits.join(" ")
     };
     let n_rows = first.len().max(second.len()).div_ceil(2 * ROW);
     let pairs = (0..n_rows).map(|n| (row(first, n), row(second, n)));
     let width = 3 * ROW - 1;
-    pairs.filter(|(left, right)| left != right).map(|(left, right)| format!("{left:width$}  |  {right}")).collect()
+    pairs
+        .filter(|(left, right)| left != right)
+        .map(|(left, right)| format!("{left:width$}  |  {right}"))
+        .collect()
 }
 
 fn cause(cause: &Cause) -> Vec<String> {

@@ -36,7 +36,10 @@ impl Mapped {
         let mut bytes = Vec::new();
         file.take(PIPED + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > PIPED {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is no file, and gives more than 64 MiB"));
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "it is no file, and gives more than 64 MiB",
+            ));
         }
         Ok(Self::Copy(bytes))
     }

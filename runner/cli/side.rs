@@ -31,7 +31,9 @@ impl<'a> Side<'a> {
         let mut open = vec![root.to_owned()];
         while let Some(dir) = open.pop() {
             let entries = fs::read_dir(&dir).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-            for path in entries.map_err(|error| unreadable(&dir, error))?.into_iter().map(|entry| entry.path()) {
+            for path in
+                entries.map_err(|error| unreadable(&dir, error))?.into_iter().map(|entry| entry.path())
+            {
                 let node = node(&path).map_err(|error| unreadable(&path, error))?;
                 if node == Node::Directory {
                     open.push(path.clone());
@@ -58,7 +60,8 @@ impl<'a> Side<'a> {
             Entry::File { digest, .. } => Some(digest.clone()),
             _ => None,
         };
-        let digests = tree.entries.iter().filter_map(|(path, entry)| Some((path.to_string(), digest(entry)?)));
+        let digests =
+            tree.entries.iter().filter_map(|(path, entry)| Some((path.to_string(), digest(entry)?)));
         Self { nodes, blobs: Box::new(InStore { store, digests: digests.collect() }) }
     }
 }

@@ -82,7 +82,8 @@ fn explained(desk: &Desk<'_>, verification: &Verification) -> Option<Explanation
     if verification.verdict != Verdict::Differs {
         return None;
     }
-    let sides = [first.tree.as_ref()?, second.tree.as_ref()?].map(|tree| Side::of_tree(tree, &desk.wiring.store));
+    let sides =
+        [first.tree.as_ref()?, second.tree.as_ref()?].map(|tree| Side::of_tree(tree, &desk.wiring.store));
     let [first_side, second_side] = sides.each_ref().map(|side| (&side.nodes, &*side.blobs));
     let known = known(&first.setting, &second.setting);
     Some(eadem_explain::trees(first_side, second_side, &known, Bounds::default()))

@@ -150,7 +150,9 @@ impl Table {
         let mut table = Self { places: vec![u32::MAX; 1 << bits], bits };
         for at in (0..bytes.len().saturating_sub(ANCHOR - 1)).step_by(STRIDE) {
             let slot = table.slot(&bytes[at..]);
-            if let Some(place) = slot.and_then(|slot| table.places.get_mut(slot)).filter(|it| **it == u32::MAX) {
+            if let Some(place) =
+                slot.and_then(|slot| table.places.get_mut(slot)).filter(|it| **it == u32::MAX)
+            {
                 *place = u32::try_from(at).unwrap_or(u32::MAX);
             }
         }

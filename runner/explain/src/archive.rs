@@ -66,7 +66,8 @@ fn members(search: &Search<'_>, place: &[Step], first: &[Member<'_>], second: &[
     }
     let both: Vec<_> = pairs.both.iter().map(|(left, right)| (&first[*left], &second[*right])).collect();
     attributes(search, place, &both);
-    let alone = pairs.first.iter().map(|at| (&first[*at], 1)).chain(pairs.second.iter().map(|at| (&second[*at], 2)));
+    let alone =
+        pairs.first.iter().map(|at| (&first[*at], 1)).chain(pairs.second.iter().map(|at| (&second[*at], 2)));
     for (member, side) in alone {
         search.find(&within(place, Step::Member(member.name.clone())), Change::Only { side }, Vec::new());
     }

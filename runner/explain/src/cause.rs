@@ -93,13 +93,17 @@ mod tests {
     use super::*;
 
     fn told(first: &str, second: &str) -> Vec<(Reason, Confidence)> {
-        let known = [Known { name: "hostname".to_owned(), values: ["hq83x7".to_owned(), "zk11f4q".to_owned()] }];
+        let known =
+            [Known { name: "hostname".to_owned(), values: ["hq83x7".to_owned(), "zk11f4q".to_owned()] }];
         of_texts(first, second, &known).into_iter().map(|cause| (cause.cause, cause.confidence)).collect()
     }
 
     #[test]
     fn each_shape_has_its_cause() {
-        use {Confidence::{Likely, Proven}, Reason::{BuildPath, Home, Hostname, NameHash, Order, Random, TemporaryName, Timestamp}};
+        use {
+            Confidence::{Likely, Proven},
+            Reason::{BuildPath, Home, Hostname, NameHash, Order, Random, TemporaryName, Timestamp},
+        };
         for (first, second, wanted) in [
             ("on hq83x7.", "on zk11f4q.", vec![(Hostname, Proven)]),
             ("/build/one/src/main.rs", "/build/other/src/main.rs", vec![(BuildPath, Likely)]),

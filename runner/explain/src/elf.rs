@@ -95,7 +95,9 @@ fn section(search: &Search<'_>, place: &[Step], both: &Both<'_>, pair: &Pair) {
         Nature::Packed => {
             packed::unpacked(search, &inside, [first.decoder(), second.decoder()]);
         }
-        Nature::Data | Nature::Debug | Nature::Derived | Nature::BuildId => data::compare(search, &inside, both, pair),
+        Nature::Data | Nature::Debug | Nature::Derived | Nature::BuildId => {
+            data::compare(search, &inside, both, pair)
+        }
     }
     if search.n_findings() == mine {
         content::bytes(search, &inside, first.data, second.data);
@@ -118,7 +120,8 @@ fn follow(search: &Search<'_>, before: usize, natures: &[Nature]) {
         if !is_consequence {
             return;
         }
-        finding.follows = roots.iter().filter(|root| Some(*root) != section_of(finding).as_ref()).cloned().collect();
+        finding.follows =
+            roots.iter().filter(|root| Some(*root) != section_of(finding).as_ref()).cloned().collect();
         finding.causes = consequence(nature, finding);
     });
 }
@@ -159,7 +162,12 @@ fn section_of(finding: &Finding) -> Option<String> {
 fn trailing(search: &Search<'_>, place: &[Step], both: &Both<'_>) {
     let [first, second] = [&both.first, &both.second].map(Image::trailing);
     if first != second {
-        content::compare(search, &within(place, Step::Section("behind the last section".to_owned())), first, second);
+        content::compare(
+            search,
+            &within(place, Step::Section("behind the last section".to_owned())),
+            first,
+            second,
+        );
     }
 }
 

@@ -108,5 +108,9 @@ pub(crate) fn worded(place: &[Step]) -> String {
         Step::File(name) | Step::Packed(name) | Step::Member(name) => name.clone(),
         Step::Section(name) | Step::Symbol(name) => name.clone(),
     };
-    if place.is_empty() { "the file".to_owned() } else { place.iter().map(name).collect::<Vec<_>>().join(" → ") }
+    if place.is_empty() {
+        "the file".to_owned()
+    } else {
+        place.iter().map(name).collect::<Vec<_>>().join(" → ")
+    }
 }

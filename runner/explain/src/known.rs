@@ -48,7 +48,9 @@ pub(crate) fn substitute<'k>(known: &'k [Known], first: &[u8], second: &[u8]) ->
 /// Where the first side's values stand; at one place the longest comes first.
 fn places<'k>(known: &'k [Known], first: &[u8]) -> Vec<(usize, &'k Known)> {
     let found = |one: &'k Known| {
-        memchr::memmem::find_iter(first, one.values[0].as_bytes()).map(move |start| (start, one)).collect::<Vec<_>>()
+        memchr::memmem::find_iter(first, one.values[0].as_bytes())
+            .map(move |start| (start, one))
+            .collect::<Vec<_>>()
     };
     let mut places: Vec<_> = known.iter().filter(|one| one.differs()).flat_map(found).collect();
     places.sort_by_key(|(start, one)| (*start, std::cmp::Reverse(one.values[0].len())));
@@ -70,7 +72,10 @@ mod tests {
             substitute(&known, first.as_bytes(), second.as_bytes())
                 .map(|used| used.iter().map(|one| one.name.as_str()).collect::<Vec<_>>())
         };
-        assert_eq!(names("in /build/x7/src on hq83", "in /b/longer/src on zz1"), Some(vec!["path", "hostname"]));
+        assert_eq!(
+            names("in /build/x7/src on hq83", "in /b/longer/src on zz1"),
+            Some(vec!["path", "hostname"])
+        );
         assert_eq!(names("in /build/x7/src", "in /b/longer/src!"), None);
         assert_eq!(names("equal", "equal"), None);
     }

@@ -65,7 +65,8 @@ fn decoder(kind: Kind, bytes: &[u8]) -> Option<Box<dyn Read + '_>> {
         Kind::Gzip => Some(Box::new(flate2::read::MultiGzDecoder::new(bytes))),
         Kind::Bzip2 => Some(Box::new(bzip2::read::MultiBzDecoder::new(bytes))),
         Kind::Xz => {
-            let stream = liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, liblzma::stream::CONCATENATED).ok()?;
+            let stream =
+                liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, liblzma::stream::CONCATENATED).ok()?;
             Some(Box::new(liblzma::read::XzDecoder::new_stream(bytes, stream)))
         }
         Kind::Zstd => zstd(bytes),
@@ -109,7 +110,8 @@ fn gzip_header(search: &Search<'_>, place: &[Step], first: &[u8], second: &[u8])
 fn header(bytes: &[u8]) -> Vec<(&'static str, String)> {
     let decoder = flate2::read::GzDecoder::new(bytes);
     let Some(header) = decoder.header() else { return Vec::new() };
-    let text = |bytes: Option<&[u8]>| bytes.map(|it| String::from_utf8_lossy(it).into_owned()).unwrap_or_default();
+    let text =
+        |bytes: Option<&[u8]>| bytes.map(|it| String::from_utf8_lossy(it).into_owned()).unwrap_or_default();
     vec![
         ("mtime", header.mtime().to_string()),
         ("name", text(header.filename())),

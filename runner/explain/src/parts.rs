@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use crate::{region::{Region, Regions}, window::runs};
+use crate::{
+    region::{Region, Regions},
+    window::runs,
+};
 
 /// Longer stretches are not taken apart, in bytes.
 const LONGEST: usize = 32 << 20;
@@ -24,17 +27,20 @@ const EDGE: usize = 3;
 pub(crate) fn texts(first: &[u8], second: &[u8], regions: &Regions) -> Vec<Region> {
     let Some(hull) = hull(first, second, regions) else { return Vec::new() };
     let sides = [&first[hull.first], &second[hull.second]];
-    let [one, two] = sides.map(|bytes| -> Vec<&[u8]> {
-        runs(bytes).into_iter().filter(|run| run.len() >= SHORTEST).collect()
-    });
+    let [one, two] = sides
+        .map(|bytes| -> Vec<&[u8]> { runs(bytes).into_iter().filter(|run| run.len() >= SHORTEST).collect() });
     let letters: usize = one.iter().chain(&two).map(|run| run.len()).sum();
     if letters * FEW < sides[0].len() + sides[1].len() {
         return Vec::new();
     }
     let Some(alone) = alone(one, two) else { return Vec::new() };
-    let (noise, pairs): (Vec<_>, Vec<_>) = paired(alone).into_iter().partition(|(left, right)| is_edge(left, right));
+    let (noise, pairs): (Vec<_>, Vec<_>) =
+        paired(alone).into_iter().partition(|(left, right)| is_edge(left, right));
     let pairs = if pairs.is_empty() { noise } else { pairs };
-    pairs.into_iter().map(|(left, right)| Region { first: place(first, left), second: place(second, right) }).collect()
+    pairs
+        .into_iter()
+        .map(|(left, right)| Region { first: place(first, left), second: place(second, right) })
+        .collect()
 }
 
 /// Where a part of bytes stands in them.
@@ -53,7 +59,10 @@ fn is_edge(left: &[u8], right: &[u8]) -> bool {
 pub(crate) fn words(first: &[u8], second: &[u8], region: &Region) -> Vec<Region> {
     let alone = alone(whole_words(first, &region.first), whole_words(second, &region.second));
     let pairs = alone.filter(|(left, right)| left.len() == right.len()).map(paired).unwrap_or_default();
-    pairs.into_iter().map(|(left, right)| Region { first: place(first, left), second: place(second, right) }).collect()
+    pairs
+        .into_iter()
+        .map(|(left, right)| Region { first: place(first, left), second: place(second, right) })
+        .collect()
 }
 
 fn whole_words<'a>(bytes: &'a [u8], range: &Range<usize>) -> Vec<&'a [u8]> {

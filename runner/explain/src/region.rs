@@ -44,7 +44,9 @@ impl Regions {
 
     /// Whether bytes may have changed places: stretches have other lengths, or are long.
     pub(crate) fn are_moved(&self) -> bool {
-        self.kept.iter().any(|region| region.first.len() != region.second.len() || region.first.len() > 4 * GAP)
+        self.kept
+            .iter()
+            .any(|region| region.first.len() != region.second.len() || region.first.len() > 4 * GAP)
     }
 
     /// Makes the last stretch one of the others.

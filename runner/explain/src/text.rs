@@ -55,7 +55,8 @@ fn hunks(search: &Search<'_>, place: &[Step], sides: [&[&[u8]]; 2], before: usiz
         capture_diff_slices(Algorithm::Myers, sides[0], sides[1]).into_iter().filter(differ).collect();
     let parts = |op: &DiffOp| [&sides[0][op.old_range()], &sides[1][op.new_range()]];
     let hunk = |op: &DiffOp| {
-        let [first, second] = parts(op).map(|lines| lines.iter().take(SHOWN).map(|line| shown(line)).collect());
+        let [first, second] =
+            parts(op).map(|lines| lines.iter().take(SHOWN).map(|line| shown(line)).collect());
         Hunk { lines: [op.old_range().start, op.new_range().start].map(|n| n + before + 1), first, second }
     };
     let windows = ops.iter().take(search.budget.bounds.windows).map(hunk).collect();

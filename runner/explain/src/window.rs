@@ -56,7 +56,9 @@ pub(crate) fn texts(first: &[u8], second: &[u8], region: &Region) -> Vec<[String
         return Vec::new();
     }
     let pairs = pairs.filter(|(left, right)| is_text(&left) && is_text(&right));
-    let pair = |(left, right): (&&[u8], &&[u8])| [left, right].map(|text| String::from_utf8_lossy(text).into_owned());
+    let pair = |(left, right): (&&[u8], &&[u8])| {
+        [left, right].map(|text| String::from_utf8_lossy(text).into_owned())
+    };
     pairs.map(pair).collect()
 }
 

@@ -108,7 +108,8 @@ fn what_is_nested_too_deeply_is_said() {
 #[test]
 fn more_findings_than_the_bound_are_counted_as_not_listed() {
     let bounds = Bounds { findings: 2, ..Bounds::default() };
-    let (first, second) = (tar(&[("a", b"", 1, 0), ("b", b"", 1, 0)]), tar(&[("c", b"", 1, 0), ("d", b"", 1, 0)]));
+    let (first, second) =
+        (tar(&[("a", b"", 1, 0), ("b", b"", 1, 0)]), tar(&[("c", b"", 1, 0), ("d", b"", 1, 0)]));
     let explanation = files(&first, &second, &[], bounds);
     assert_eq!((explanation.findings.len(), explanation.bounded.len()), (2, 1));
 }

@@ -23,7 +23,8 @@ static PROGRAM: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
     std::fs::write(&source, text).expect("the directory is the test's");
     [("damage", None), ("damage.o", Some("-c"))].map(|(name, flag)| {
         let out = dir.join(name);
-        let status = Command::new("cc").args(["-g", "-O1"]).args(flag).arg("-o").arg(&out).arg(&source).status();
+        let status =
+            Command::new("cc").args(["-g", "-O1"]).args(flag).arg("-o").arg(&out).arg(&source).status();
         assert!(status.expect("a C compiler").success());
         std::fs::read(&out).expect("it was just made")
     })
@@ -31,10 +32,12 @@ static PROGRAM: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
 
 /// One file of each kind.
 static WHOLE: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-    let text: Vec<u8> = (0..200).flat_map(|n| format!("line {n} of /build/x at 2026-11-26\n").into_bytes()).collect();
+    let text: Vec<u8> =
+        (0..200).flat_map(|n| format!("line {n} of /build/x at 2026-11-26\n").into_bytes()).collect();
     let entries = [("a/b", &text[..], 5, 0), ("c", b"short", 6, 1000), ("e", &PROGRAM[1], 7, 0)];
     let packed = tar(&entries);
-    let mut all = vec![text.clone(), ar(&entries), cpio(&entries), zip(&entries), gzip(&packed, 9), xz(&packed)];
+    let mut all =
+        vec![text.clone(), ar(&entries), cpio(&entries), zip(&entries), gzip(&packed, 9), xz(&packed)];
     all.extend([bzip2(&packed), zstd(&packed), packed]);
     all.extend(PROGRAM.iter().cloned());
     all

@@ -21,9 +21,11 @@ static HASH: LazyLock<Regex> =
 impl Pairs {
     /// Pairs by name; of what is left, by name without hashes. Equal names pair in their order.
     pub(super) fn of(first: &[Member<'_>], second: &[Member<'_>]) -> Self {
-        let all = Self { both: Vec::new(), first: (0..first.len()).collect(), second: (0..second.len()).collect() };
+        let all =
+            Self { both: Vec::new(), first: (0..first.len()).collect(), second: (0..second.len()).collect() };
         let named = all.paired(|member| member.name.clone(), first, second);
-        let mut pairs = named.paired(|member| HASH.replace_all(&member.name, "*").into_owned(), first, second);
+        let mut pairs =
+            named.paired(|member| HASH.replace_all(&member.name, "*").into_owned(), first, second);
         pairs.both.sort_unstable();
         pairs
     }

@@ -28,7 +28,8 @@ fn of<'a>(bytes: &'a [u8], entry: &mut Entry<'_, Cursor<&'a [u8]>>) -> Option<Me
 
 fn attributes(entry: &Entry<'_, Cursor<&[u8]>>) -> Vec<(&'static str, String)> {
     let header = entry.header();
-    let text = |bytes: Option<&[u8]>| bytes.map(|it| String::from_utf8_lossy(it).into_owned()).unwrap_or_default();
+    let text =
+        |bytes: Option<&[u8]>| bytes.map(|it| String::from_utf8_lossy(it).into_owned()).unwrap_or_default();
     let who = |name: Option<&[u8]>, id: Option<u64>| format!("{} {}", id.unwrap_or_default(), text(name));
     let link = entry.link_name_bytes();
     vec![

@@ -9,7 +9,8 @@ use crate::finding::{Cause, Confidence, Reason};
 
 /// Rust's two manglings, and the suffix that cargo gives to file names.
 static NAMES: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new("17h[0-9a-f]{16}E|Cs[0-9A-Za-z]{8,13}_|-[0-9a-f]{16}(?-u:\\b)").expect("the expression is a constant")
+    Regex::new("17h[0-9a-f]{16}E|Cs[0-9A-Za-z]{8,13}_|-[0-9a-f]{16}(?-u:\\b)")
+        .expect("the expression is a constant")
 });
 
 /// UUIDs, and hexadecimal digits that are too many for a number.
@@ -20,7 +21,8 @@ static RANDOM: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Takes identifiers out of both sides, if there are as many.
 pub(super) fn take(sides: &mut Sides) -> Vec<Cause> {
-    let rules = [(&NAMES, Reason::NameHash, Confidence::Likely), (&RANDOM, Reason::Random, Confidence::Unknown)];
+    let rules =
+        [(&NAMES, Reason::NameHash, Confidence::Likely), (&RANDOM, Reason::Random, Confidence::Unknown)];
     let mut causes = Vec::new();
     for (shape, reason, confidence) in rules {
         if let Some(evidence) = mark(sides, shape) {
@@ -31,8 +33,9 @@ pub(super) fn take(sides: &mut Sides) -> Vec<Cause> {
 }
 
 fn mark(sides: &mut Sides, shape: &Regex) -> Option<String> {
-    let [first, second] =
-        sides.each_ref().map(|side| shape.find_iter(side).map(|it| it.as_str().to_owned()).collect::<Vec<_>>());
+    let [first, second] = sides
+        .each_ref()
+        .map(|side| shape.find_iter(side).map(|it| it.as_str().to_owned()).collect::<Vec<_>>());
     let (left, right) = first.iter().zip(&second).find(|(left, right)| left != right)?;
     let evidence = quoted(&[left.clone(), right.clone()]);
     let is_pair = first.len() == second.len();

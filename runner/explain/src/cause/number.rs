@@ -30,12 +30,7 @@ pub(crate) enum Ground {
 }
 
 /// Why the bytes of a region differ, if a rule knows it.
-pub(crate) fn of_bytes(
-    sides: [&[u8]; 2],
-    region: &Region,
-    known: &[Known],
-    ground: Ground,
-) -> Option<Cause> {
+pub(crate) fn of_bytes(sides: [&[u8]; 2], region: &Region, known: &[Known], ground: Ground) -> Option<Cause> {
     let [first, second] = sides;
     clock(sides, region, known, ground)
         .or_else(|| random(&first[region.first.clone()], &second[region.second.clone()]))
@@ -62,7 +57,8 @@ fn epoch(first: &[u8], second: &[u8], known: &[Known], stands: bool) -> Option<C
     let big = |bytes: &[u8]| bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
     let pairs = [(little(first), little(second), "little"), (big(first), big(second), "big")];
     pairs.into_iter().find_map(|(left, right, order)| {
-        let proof = known.iter().find(|one| one.values[0] == left.to_string() && one.values[1] == right.to_string());
+        let proof =
+            known.iter().find(|one| one.values[0] == left.to_string() && one.values[1] == right.to_string());
         if let Some(proof) = proof {
             return Some(known::told(proof, known::proof(proof)));
         }
@@ -113,8 +109,10 @@ mod tests {
 
     fn told(first: &[u8], second: &[u8]) -> Option<(Reason, Confidence)> {
         let regions = crate::align::in_place(first, second);
-        let known = [Known { name: "time".to_owned(), values: ["1764150000".to_owned(), "2964150000".to_owned()] }];
-        of_bytes([first, second], &regions.kept[0], &known, Ground::Data).map(|cause| (cause.cause, cause.confidence))
+        let known =
+            [Known { name: "time".to_owned(), values: ["1764150000".to_owned(), "2964150000".to_owned()] }];
+        of_bytes([first, second], &regions.kept[0], &known, Ground::Data)
+            .map(|cause| (cause.cause, cause.confidence))
     }
 
     #[test]
@@ -124,7 +122,10 @@ mod tests {
         assert_eq!(told(&at(1_764_150_000), &at(1_764_150_009)), likely);
         assert_eq!(told(&1_764_150_000_u32.to_be_bytes(), &1_764_150_009_u32.to_be_bytes()), likely);
         assert_eq!(told(&1_764_150_000_u64.to_le_bytes(), &1_964_150_009_u64.to_le_bytes()), likely);
-        assert_eq!(told(&at(1_764_150_000), &at(2_964_150_000)), Some((Reason::Timestamp, Confidence::Proven)));
+        assert_eq!(
+            told(&at(1_764_150_000), &at(2_964_150_000)),
+            Some((Reason::Timestamp, Confidence::Proven))
+        );
     }
 
     #[test]

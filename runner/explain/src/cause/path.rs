@@ -20,7 +20,8 @@ pub(super) fn take(sides: &mut Sides) -> Vec<Cause> {
     if paths[0].len() != paths[1].len() {
         return Vec::new();
     }
-    let parts: Vec<Option<Parts>> = paths[0].iter().zip(&paths[1]).map(|(left, right)| Parts::of(left, right)).collect();
+    let parts: Vec<Option<Parts>> =
+        paths[0].iter().zip(&paths[1]).map(|(left, right)| Parts::of(left, right)).collect();
     let causes = parts.iter().flatten().map(Parts::cause).collect();
     *sides = sides.each_ref().map(|side| without(side, &parts));
     causes
@@ -85,7 +86,10 @@ impl Parts {
 
 /// Whether two names look as if a program had made them up: equally long, with letters in no order.
 fn are_made_up([first, second]: &Sides) -> bool {
-    let differing: Vec<(u8, u8)> = first.bytes().zip(second.bytes()).filter(|(left, right)| left != right).collect();
+    let differing: Vec<(u8, u8)> =
+        first.bytes().zip(second.bytes()).filter(|(left, right)| left != right).collect();
     let odd = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
-    first.len() == second.len() && differing.len() >= 3 && differing.iter().any(|(left, right)| odd(*left) || odd(*right))
+    first.len() == second.len()
+        && differing.len() >= 3
+        && differing.iter().any(|(left, right)| odd(*left) || odd(*right))
 }

@@ -14,7 +14,8 @@ const MARK: &str = "\u{1}time\u{1}";
 static TIMES: LazyLock<Regex> = LazyLock::new(|| {
     const DAY: &str = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? ";
     const MONTH: &str = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*";
-    const CLOCK: &str = "[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}))?";
+    const CLOCK: &str =
+        "[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}))?";
     let shapes = [
         format!("[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(?:[T ]{CLOCK})?"),
         format!("(?:{DAY})?[0-9]{{1,2}} {MONTH} [0-9]{{4}}(?: {CLOCK})?"),
@@ -31,7 +32,9 @@ static TIMES: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Takes the times out of both sides, if there are as many.
 pub(super) fn take(sides: &mut Sides) -> Vec<Cause> {
-    let times = sides.each_ref().map(|side| TIMES.find_iter(side).map(|it| it.as_str().to_owned()).collect::<Vec<_>>());
+    let times = sides
+        .each_ref()
+        .map(|side| TIMES.find_iter(side).map(|it| it.as_str().to_owned()).collect::<Vec<_>>());
     let [first, second] = &times;
     if first.len() != second.len() {
         return Vec::new();

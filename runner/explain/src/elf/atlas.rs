@@ -78,12 +78,15 @@ impl Atlas {
     }
 
     fn add_twins(&mut self, pair: &Pair, left: &Section<'_>, right: &Section<'_>) {
-        let Some(regions) = pair.regions.as_ref().filter(|regions| regions.are_moved() || regions.total == 1) else {
+        let Some(regions) = pair.regions.as_ref().filter(|regions| regions.are_moved() || regions.total == 1)
+        else {
             return;
         };
         let sides = [left.data, right.data];
-        let changed = content::moved_texts(sides, regions).into_iter().chain(content::moved_words(sides, regions));
-        let place = |it: Region| (left.address + it.first.start as u64, right.address + it.second.start as u64);
+        let changed =
+            content::moved_texts(sides, regions).into_iter().chain(content::moved_words(sides, regions));
+        let place =
+            |it: Region| (left.address + it.first.start as u64, right.address + it.second.start as u64);
         self.twins.extend(changed.map(place));
     }
 
@@ -121,7 +124,8 @@ impl Atlas {
     pub(crate) fn leads(&self, from: u64, to: u64) -> bool {
         let after = self.pieces.partition_point(|piece| piece.start <= from);
         let near = after.saturating_sub(2)..after;
-        let fits = |piece: &Piece| from <= piece.end && from.wrapping_sub(piece.start).wrapping_add(piece.to) == to;
+        let fits =
+            |piece: &Piece| from <= piece.end && from.wrapping_sub(piece.start).wrapping_add(piece.to) == to;
         self.pieces[near].iter().any(fits) || self.twins.binary_search(&(from, to)).is_ok()
     }
 }

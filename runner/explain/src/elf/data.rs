@@ -24,7 +24,11 @@ pub(super) fn compare(search: &Search<'_>, place: &[Step], both: &Both<'_>, pair
     let regions = joined(looked.rest, pair, first.data, second.data);
     let start = if first.is_loaded() { [first.address, second.address] } else { [0, 0] };
     let change = content::change(search, first.data, second.data, &regions, start);
-    search.find(place, change, content::causes(search.known, [first.data, second.data], &regions, pair.nature.ground()));
+    search.find(
+        place,
+        change,
+        content::causes(search.known, [first.data, second.data], &regions, pair.nature.ground()),
+    );
 }
 
 /// Looks at words where both sides are equally long.
@@ -48,7 +52,9 @@ fn each(regions: &Regions, look: impl Fn(&Region) -> Looked) -> Looked {
 /// Texts are shown whole, not byte by byte.
 fn joined(rest: Regions, pair: &Pair, first: &[u8], second: &[u8]) -> Regions {
     match (&pair.regions, pair.nature) {
-        (None, Nature::Debug) if first.len() == second.len() && rest.total == 0 => content::regions(first, second),
+        (None, Nature::Debug) if first.len() == second.len() && rest.total == 0 => {
+            content::regions(first, second)
+        }
         _ => rest,
     }
 }

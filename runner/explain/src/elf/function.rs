@@ -1,11 +1,6 @@
 //! Machine code, function by function.
 
-use super::{
-    Both, Pair,
-    image::Symbol,
-    line::Lines,
-    name::demangled,
-};
+use super::{Both, Pair, image::Symbol, line::Lines, name::demangled};
 use crate::{
     align,
     cause::{self, Ground, quoted},
@@ -53,8 +48,13 @@ impl<'a> Code<'a> {
     /// The functions of this section, each once.
     fn functions(&self) -> Vec<(Symbol<'a>, Symbol<'a>)> {
         let Both { first, second, matches, .. } = self.both;
-        let here = |symbol: &Symbol<'_>| symbol.section as usize == self.pair.first && symbol.is_code && symbol.size > 0;
-        let pairs = matches.both.iter().map(|(left, right)| (first.symbols[*left as usize], second.symbols[*right as usize]));
+        let here = |symbol: &Symbol<'_>| {
+            symbol.section as usize == self.pair.first && symbol.is_code && symbol.size > 0
+        };
+        let pairs = matches
+            .both
+            .iter()
+            .map(|(left, right)| (first.symbols[*left as usize], second.symbols[*right as usize]));
         let mut functions: Vec<_> = pairs.filter(|(left, _)| here(left)).collect();
         functions.dedup_by_key(|(left, right)| (left.address, right.address, left.size, right.size));
         functions
@@ -115,7 +115,8 @@ impl<'a> Code<'a> {
             let place = within(self.place, Step::Symbol(demangled(symbol.name)));
             self.search.find(&place, Change::Only { side: *side }, Vec::new());
         }
-        let more = (changed.len() + alone.len()).saturating_sub(changed.len().min(LISTED) + alone.len().min(LISTED));
+        let more =
+            (changed.len() + alone.len()).saturating_sub(changed.len().min(LISTED) + alone.len().min(LISTED));
         if more > 0 {
             self.search.budget.say(format!("{more} more functions differ than are listed"));
         }
@@ -123,7 +124,8 @@ impl<'a> Code<'a> {
 
     fn tell(&self, left: Symbol<'a>, right: Symbol<'a>, rest: &Regions, lines: &Lines<'a>) {
         let [first, second] = self.bytes();
-        let sections = [&self.both.first.sections[self.pair.first], &self.both.second.sections[self.pair.second]];
+        let sections =
+            [&self.both.first.sections[self.pair.first], &self.both.second.sections[self.pair.second]];
         let start = sections.map(|section| section.address);
         let at = rest.kept.first().map_or(0, |region| region.first.start as u64);
         let source = lines.find(start[0] + at, left.address).map(|line| format!(" ({line})"));
@@ -134,14 +136,19 @@ impl<'a> Code<'a> {
             }
             other => other,
         };
-        self.search.find(&within(self.place, Step::Symbol(name)), change, self.causes(rest, [left.size, right.size]));
+        self.search.find(
+            &within(self.place, Step::Symbol(name)),
+            change,
+            self.causes(rest, [left.size, right.size]),
+        );
     }
 
     /// A rule may know a number in the code; else the code itself is another one.
     fn causes(&self, rest: &Regions, sizes: [u64; 2]) -> Vec<Cause> {
         let [first, second] = self.bytes();
         let known = content::causes(self.search.known, [first, second], rest, Ground::Code);
-        let sure: Vec<Cause> = known.into_iter().filter(|cause| cause.confidence != Confidence::Unknown).collect();
+        let sure: Vec<Cause> =
+            known.into_iter().filter(|cause| cause.confidence != Confidence::Unknown).collect();
         if !sure.is_empty() {
             return sure;
         }

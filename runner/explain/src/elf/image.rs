@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, io::Read};
 
 use object::{
-    CompressionFormat, Endianness, File, Object, ObjectKind, ObjectSection, ObjectSegment, ObjectSymbol, SymbolKind,
+    CompressionFormat, Endianness, File, Object, ObjectKind, ObjectSection, ObjectSegment, ObjectSymbol,
+    SymbolKind,
 };
 
 use super::{Nature, Pair};
@@ -80,8 +81,13 @@ impl<'a> Image<'a> {
 
     /// The bytes behind all sections, segments and tables.
     pub(crate) fn trailing(&self) -> &'a [u8] {
-        let sections = self.sections.iter().map(|section| section.offset.saturating_add(section.data.len() as u64));
-        let segments = self.file.segments().map(|segment| segment.file_range()).map(|(at, size)| at.saturating_add(size));
+        let sections =
+            self.sections.iter().map(|section| section.offset.saturating_add(section.data.len() as u64));
+        let segments = self
+            .file
+            .segments()
+            .map(|segment| segment.file_range())
+            .map(|(at, size)| at.saturating_add(size));
         let end = sections.chain(segments).chain([self.end_of_headers()]).max().unwrap_or_default();
         usize::try_from(end).ok().and_then(|end| self.bytes.get(end..)).unwrap_or_default()
     }

@@ -16,7 +16,8 @@ impl<'a> Lines<'a> {
     /// Reads the headers of the debugging information, if it is no larger than `most` bytes.
     pub(super) fn of(images: [&Image<'a>; 2], most: u64) -> Self {
         let image = images[0];
-        let size: u64 = image.sections.iter().filter(|it| it.name.starts_with(".debug_")).map(|it| it.size).sum();
+        let size: u64 =
+            image.sections.iter().filter(|it| it.name.starts_with(".debug_")).map(|it| it.size).sum();
         let usable = size > 0 && size <= most && !image.is_relocatable();
         Self { context: usable.then(|| context(image)).flatten() }
     }

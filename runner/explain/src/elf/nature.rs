@@ -60,7 +60,9 @@ impl Nature {
             ".note.gnu.build-id" => Self::BuildId,
             _ if DEBUG_TEXTS.contains(&name) => Self::Data,
             _ if name.starts_with(".debug_") || name.starts_with(".zdebug_") => Self::Debug,
-            _ if DERIVED.contains(&name) || name.starts_with(".rela.") || name.starts_with(".rel.") => Self::Derived,
+            _ if DERIVED.contains(&name) || name.starts_with(".rela.") || name.starts_with(".rel.") => {
+                Self::Derived
+            }
             _ if kind == SectionKind::Text => Self::Code,
             _ => Self::Data,
         }

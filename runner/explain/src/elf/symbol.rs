@@ -33,14 +33,14 @@ impl Matches {
             first: (head as u32..left.len() as u32).collect(),
             second: (head as u32..right.len() as u32).collect(),
         };
-        matches.merge(|at| (section[left[at].section as usize], left[at].name, left[at].address), |at| {
-            (right[at].section, right[at].name, right[at].address)
-        });
-        let names = [matches.first.iter().map(|at| stable(left[*at as usize].name)).collect::<Vec<_>>(), matches
-            .second
-            .iter()
-            .map(|at| stable(right[*at as usize].name))
-            .collect()];
+        matches.merge(
+            |at| (section[left[at].section as usize], left[at].name, left[at].address),
+            |at| (right[at].section, right[at].name, right[at].address),
+        );
+        let names = [
+            matches.first.iter().map(|at| stable(left[*at as usize].name)).collect::<Vec<_>>(),
+            matches.second.iter().map(|at| stable(right[*at as usize].name)).collect(),
+        ];
         matches.merge_stable(names, |at| section[left[at].section as usize], |at| right[at].section);
         matches.both.sort_unstable_by_key(|(at, _)| (left[*at as usize].section, left[*at as usize].address));
         matches

@@ -4,7 +4,10 @@ use super::{
     Both, Nature,
     image::{Image, Section},
 };
-use crate::{align::equal_length, region::{Region, Regions}};
+use crate::{
+    align::equal_length,
+    region::{Region, Regions},
+};
 
 /// Larger numbers are no lengths of texts.
 const LENGTH: i64 = 1 << 20;
@@ -75,8 +78,11 @@ impl<'a> Words<'a> {
             let at = places[side].checked_sub(back)?;
             let bytes = self.sides[side].data.get(at..at + width)?;
             let fold = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
-            let value =
-                if self.both.first.is_little() { bytes.iter().rev().fold(0, fold) } else { bytes.iter().fold(0, fold) };
+            let value = if self.both.first.is_little() {
+                bytes.iter().rev().fold(0, fold)
+            } else {
+                bytes.iter().fold(0, fold)
+            };
             Some((self.sides[side].address.wrapping_add(at as u64), value))
         };
         let ((left, first), (right, second)) = (read(0)?, read(1)?);
@@ -86,13 +92,17 @@ impl<'a> Words<'a> {
     /// A word of four bytes: relative to its end, its start or the section, or absolute.
     fn four(&self, word: &Word) -> bool {
         let signed = word.values.map(|value| i64::from(value as u32 as i32) as u64);
-        let from = |base: [u64; 2]| self.leads(base[0].wrapping_add(signed[0]), base[1].wrapping_add(signed[1]));
+        let from =
+            |base: [u64; 2]| self.leads(base[0].wrapping_add(signed[0]), base[1].wrapping_add(signed[1]));
         let end = word.addresses.map(|address| address.wrapping_add(4));
         match self.nature {
             Nature::Code => from(end),
             _ => {
                 let sections = self.sides.map(|side| side.address);
-                from(word.addresses) || from(sections) || self.leads(word.values[0], word.values[1]) || self.table(word)
+                from(word.addresses)
+                    || from(sections)
+                    || self.leads(word.values[0], word.values[1])
+                    || self.table(word)
             }
         }
     }

@@ -27,7 +27,9 @@ pub(crate) fn ar(entries: &[Entry<'_>]) -> Vec<u8> {
     let mut bytes = b"!<arch>\n".to_vec();
     for (name, content, time, owner) in entries {
         let name = format!("{name}/");
-        bytes.extend(format!("{name:16}{time:<12}{owner:<6}{:<6}{:<8o}{:<10}`\n", 0, 0o100_644, content.len()).bytes());
+        bytes.extend(
+            format!("{name:16}{time:<12}{owner:<6}{:<6}{:<8o}{:<10}`\n", 0, 0o100_644, content.len()).bytes(),
+        );
         bytes.extend(*content);
         bytes.extend((content.len() % 2 == 1).then_some(b'\n'));
     }
@@ -49,7 +51,8 @@ pub(crate) fn cpio(entries: &[Entry<'_>]) -> Vec<u8> {
 pub(crate) fn zip(entries: &[Entry<'_>]) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content, time, _) in entries {
-        let time = zip::DateTime::from_date_and_time(2020, 1, 1, 0, 0, (*time % 30 * 2) as u8).expect("a time");
+        let time =
+            zip::DateTime::from_date_and_time(2020, 1, 1, 0, 0, (*time % 30 * 2) as u8).expect("a time");
         let options = zip::write::SimpleFileOptions::default()
             .compression_method(zip::CompressionMethod::Deflated)
             .last_modified_time(time);
