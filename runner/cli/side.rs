@@ -124,9 +124,12 @@ fn boxed<'a>(mapped: Mapped) -> Box<dyn AsRef<[u8]> + 'a> {
 
 /// The tree that the store has under a digest.
 pub(crate) fn tree(store: &Store, digest: &Digest) -> Result<Tree, Report> {
-    let bytes = store.read_blob(digest)?;
-    serde_json::from_slice(&bytes).map_err(|_| {
-        Report::new(Exit::Usage, format!("{digest} is no tree"))
+    let refused = |why: &str| {
+        Report::new(Exit::Usage, format!("{digest} {why}"))
             .hint("`eadem show --format json` names the trees of a run")
-    })
+    };
+    if !store.has_blob(digest) {
+        return Err(refused("is neither a file nor in the store"));
+    }
+    serde_json::from_slice(&store.read_blob(digest)?).map_err(|_| refused("is no tree"))
 }

@@ -136,9 +136,9 @@ fn ruled([first, second]: [&[u8]; 2], regions: &Regions, known: &[Known], ground
     first_ones.flat_map(|region| region_causes(known, [first, second], region, ground)).collect()
 }
 
-/// Texts that changed, where others changed places; none if each region is a text by itself.
+/// Texts that changed, where others changed places; none if each region is one text by itself.
 pub(crate) fn moved_texts([first, second]: [&[u8]; 2], regions: &Regions) -> Vec<Region> {
-    let is_text = |region: &Region| !window::texts(first, second, region).is_empty();
+    let is_text = |region: &Region| window::texts(first, second, region).len() == 1;
     if regions.kept.iter().take(RULED).all(is_text) || !regions.are_moved() {
         return Vec::new();
     }

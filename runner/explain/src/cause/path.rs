@@ -55,13 +55,16 @@ impl Parts {
         let before = left.iter().zip(&right).take_while(|(left, right)| left == right).count();
         let most = left.len().min(right.len()) - before;
         let behind = left.iter().rev().zip(right.iter().rev()).take(most).take_while(|(l, r)| l == r).count();
+        // A directory that one side has more is told with the one below it.
+        let is_inserted = before + behind == left.len().min(right.len()) && behind > 0;
+        let behind = if is_inserted { behind - 1 } else { behind };
         let middle = |all: &[&str]| all[before..all.len() - behind].join("/");
         let parts = Self {
             before: left[..before].join("/"),
             middles: [middle(&left), middle(&right)],
             behind: left[left.len() - behind..].join("/"),
         };
-        let alike = before > 1 || behind > 0;
+        let alike = before > 1 || behind > 0 || is_inserted;
         (first != second && alike).then_some(parts)
     }
 

@@ -135,7 +135,24 @@ impl<'a> Words<'a> {
         let equal = equal_length(&left[..left.len().min(UNIFORM)], &right[..right.len().min(UNIFORM)]);
         let is_text = left[..equal].contains(&0) && left[0] != 0;
         let is_varied = equal >= SAME && left[1..equal] != left[..equal - 1];
-        is_text || is_varied || equal == UNIFORM
+        is_text || is_varied || equal == UNIFORM || self.is_table(from, left, to, right)
+    }
+
+    /// Whether tables of jumps are at both addresses: entries of four bytes, relative to the table's start.
+    fn is_table(&self, from: u64, left: &[u8], to: u64, right: &[u8]) -> bool {
+        let entry = |bytes: &[u8], at: usize| {
+            let bytes = *bytes.get(at..)?.first_chunk()?;
+            let entry = if self.both.first.is_little() {
+                i32::from_le_bytes(bytes)
+            } else {
+                i32::from_be_bytes(bytes)
+            };
+            Some(i64::from(entry) as u64)
+        };
+        [0, 4].into_iter().all(|at| {
+            let (Some(one), Some(two)) = (entry(left, at), entry(right, at)) else { return false };
+            self.both.atlas.leads(from.wrapping_add(one), to.wrapping_add(two))
+        })
     }
 
     /// A number that grew as much as a text did.
