@@ -73,7 +73,7 @@ fn sized([first, second]: &[u64; 2], differing: u64) -> String {
     if first == second {
         format!("{differing} of {} differ", paint::bytes(*first))
     } else {
-        format!("{differing} of {} and {} bytes differ", first, second)
+        format!("{differing} of {first} and {second} bytes differ")
     }
 }
 

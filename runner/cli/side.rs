@@ -57,7 +57,7 @@ impl<'a> Side<'a> {
         };
         let nodes = tree.entries.iter().map(|(path, entry)| (path.to_string(), node(entry))).collect();
         let digest = |entry: &Entry| match entry {
-            Entry::File { digest, .. } => Some(digest.clone()),
+            Entry::File { digest, .. } => Some(*digest),
             _ => None,
         };
         let digests =

@@ -23,7 +23,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             depth: 8,
-            members: 200_000,
+            members: 100_000,
             unpacked: 160 << 20,
             unpacked_in_all: 4 << 30,
             findings: 1000,

@@ -53,7 +53,7 @@ fn look_inside(search: &Search<'_>, place: &[Step], first: &[u8], second: &[u8])
         Kind::Elf => elf::compare(search, place, first, second),
         Kind::Ar | Kind::Tar | Kind::Cpio | Kind::Zip => archive::compare(search, place, kind, first, second),
         Kind::Gzip | Kind::Xz | Kind::Zstd | Kind::Bzip2 => {
-            packed::compare(search, place, kind, first, second)
+            packed::compare(search, place, kind, first, second);
         }
         Kind::Text => text::compare(search, place, first, second),
         Kind::Unknown => {}

@@ -96,7 +96,7 @@ fn section(search: &Search<'_>, place: &[Step], both: &Both<'_>, pair: &Pair) {
             packed::unpacked(search, &inside, [first.decoder(), second.decoder()]);
         }
         Nature::Data | Nature::Debug | Nature::Derived | Nature::BuildId => {
-            data::compare(search, &inside, both, pair)
+            data::compare(search, &inside, both, pair);
         }
     }
     if search.n_findings() == mine {

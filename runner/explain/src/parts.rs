@@ -27,8 +27,9 @@ const EDGE: usize = 3;
 pub(crate) fn texts(first: &[u8], second: &[u8], regions: &Regions) -> Vec<Region> {
     let Some(hull) = hull(first, second, regions) else { return Vec::new() };
     let sides = [&first[hull.first], &second[hull.second]];
-    let [one, two] = sides
-        .map(|bytes| -> Vec<&[u8]> { runs(bytes).into_iter().filter(|run| run.len() >= SHORTEST).collect() });
+    let [one, two] = sides.map(|bytes| -> Vec<&[u8]> {
+        runs(bytes).filter(|run| run.len() >= SHORTEST).take(PARTS + 1).collect()
+    });
     let letters: usize = one.iter().chain(&two).map(|run| run.len()).sum();
     if letters * FEW < sides[0].len() + sides[1].len() {
         return Vec::new();

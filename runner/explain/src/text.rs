@@ -3,6 +3,7 @@
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use crate::{
+    align::equal_length,
     cause::{self, gathered, is_permutation, of_texts},
     content,
     explain::Search,
@@ -12,6 +13,8 @@ use crate::{
 
 /// More lines that are not alike are compared as bytes.
 const MOST: usize = 4000;
+/// More lines are not put in order.
+const SORTED: usize = 1 << 19;
 /// As many stretches are looked at with rules.
 const RULED: usize = 64;
 /// Lines of one stretch that are shown.
@@ -21,17 +24,44 @@ const LONG: usize = 4096;
 
 /// Compares the lines of two texts; says nothing if there are too many.
 pub(crate) fn compare(search: &Search<'_>, place: &[Step], first: &[u8], second: &[u8]) {
-    let (left, right) = (lines(first), lines(second));
-    let before = left.iter().zip(&right).take_while(|(left, right)| left == right).count();
-    let most = left.len().min(right.len()) - before;
-    let behind = left.iter().rev().zip(right.iter().rev()).take(most).take_while(|(l, r)| l == r).count();
-    let sides = [&left[before..left.len() - behind], &right[before..right.len() - behind]];
+    let head = head(first, second);
+    let (first, second) = (&first[head.end..], &second[head.end..]);
+    let tail = tail(first, second);
+    let sides = [&first[..first.len() - tail], &second[..second.len() - tail]];
+    if sides.iter().any(|side| n_lines(side) > SORTED) {
+        return;
+    }
+    let sides = sides.map(lines);
+    let sides = [&sides[0][..], &sides[1][..]];
     if is_permutation(&mut sides[0].iter(), &mut sides[1].iter()) {
         return order(search, place, sides);
     }
     if sides.iter().all(|side| side.len() <= MOST) {
-        hunks(search, place, sides, before);
+        hunks(search, place, sides, head.n_lines);
     }
+}
+
+/// Whole lines that are equal at the start.
+struct Head {
+    end: usize,
+    n_lines: usize,
+}
+
+fn head(first: &[u8], second: &[u8]) -> Head {
+    let equal = &first[..equal_length(first, second)];
+    let end = equal.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    Head { end, n_lines: n_lines(&equal[..end]) }
+}
+
+/// The length of whole lines that are equal at the end.
+fn tail(first: &[u8], second: &[u8]) -> usize {
+    let equal = first.iter().rev().zip(second.iter().rev()).take_while(|(left, right)| left == right).count();
+    let bytes = &first[first.len() - equal..];
+    bytes.iter().position(|byte| *byte == b'\n').map_or(0, |at| equal - at - 1)
+}
+
+fn n_lines(bytes: &[u8]) -> usize {
+    memchr::memchr_iter(b'\n', bytes).count()
 }
 
 fn lines(bytes: &[u8]) -> Vec<&[u8]> {

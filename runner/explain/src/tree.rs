@@ -16,7 +16,7 @@ pub(crate) fn compare(search: &Search<'_>, first: Side<'_>, second: Side<'_>) {
         match (first.0.get(name), second.0.get(name)) {
             (Some(left), Some(right)) => nodes(search, &place, name, [(left, first), (right, second)]),
             (left, _) => {
-                search.find(&place, Change::Only { side: if left.is_some() { 1 } else { 2 } }, Vec::new())
+                search.find(&place, Change::Only { side: if left.is_some() { 1 } else { 2 } }, Vec::new());
             }
         }
     }

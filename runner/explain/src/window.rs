@@ -49,13 +49,13 @@ pub(crate) fn short(text: &str) -> String {
 /// The texts of a region that differ, each with what stands around it; none if they are no pairs.
 pub(crate) fn texts(first: &[u8], second: &[u8], region: &Region) -> Vec<[String; 2]> {
     let (left, right) = (around(first, &region.first), around(second, &region.second));
-    let (left, right) = (runs(&first[left]), runs(&second[right]));
+    let (left, right): (Vec<_>, Vec<_>) = (runs(&first[left]).collect(), runs(&second[right]).collect());
     let pairs = left.iter().zip(&right).filter(|(left, right)| left != right);
     let is_text = |text: &&&[u8]| text.len() >= SHORTEST;
     if left.len() != right.len() {
         return Vec::new();
     }
-    let pairs = pairs.filter(|(left, right)| is_text(&left) && is_text(&right));
+    let pairs = pairs.filter(|(left, right)| is_text(left) && is_text(right));
     let pair = |(left, right): (&&[u8], &&[u8])| {
         [left, right].map(|text| String::from_utf8_lossy(text).into_owned())
     };
@@ -71,8 +71,8 @@ fn around(bytes: &[u8], range: &Range<usize>) -> Range<usize> {
 }
 
 /// Runs of letters between other bytes.
-pub(crate) fn runs(bytes: &[u8]) -> Vec<&[u8]> {
-    bytes.split(|byte| !is_letter(*byte)).filter(|run| !run.is_empty()).collect()
+pub(crate) fn runs(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split(|byte| !is_letter(*byte)).filter(|run| !run.is_empty())
 }
 
 fn is_letter(byte: u8) -> bool {

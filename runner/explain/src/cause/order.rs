@@ -19,6 +19,6 @@ pub(crate) fn is_permutation<T: Ord>(
 
 /// Whether the texts in two byte strings are the same in another order.
 pub(crate) fn strings_are_permuted(first: &[u8], second: &[u8]) -> bool {
-    let texts = |bytes| crate::window::runs(bytes).into_iter();
-    first.len() == second.len() && is_permutation(&mut texts(first), &mut texts(second))
+    let (mut left, mut right) = (crate::window::runs(first), crate::window::runs(second));
+    first.len() == second.len() && is_permutation(&mut left, &mut right)
 }

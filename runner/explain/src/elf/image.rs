@@ -10,7 +10,7 @@ use object::{
 use super::{Nature, Pair};
 
 /// More symbols are not looked at.
-const SYMBOLS: usize = 4 << 20;
+const SYMBOLS: usize = 3 << 19;
 /// More sections are no program's.
 const SECTIONS: usize = 1 << 20;
 

@@ -6,6 +6,9 @@ use super::{
     name::stable,
 };
 
+/// More names are not taken apart.
+const NAMED: usize = 100_000;
+
 /// Symbols of both files that are the same thing, by their places in both tables.
 #[derive(Debug, Default)]
 pub(crate) struct Matches {
@@ -37,11 +40,9 @@ impl Matches {
             |at| (section[left[at].section as usize], left[at].name, left[at].address),
             |at| (right[at].section, right[at].name, right[at].address),
         );
-        let names = [
-            matches.first.iter().map(|at| stable(left[*at as usize].name)).collect::<Vec<_>>(),
-            matches.second.iter().map(|at| stable(right[*at as usize].name)).collect(),
-        ];
-        matches.merge_stable(names, |at| section[left[at].section as usize], |at| right[at].section);
+        if matches.first.len().max(matches.second.len()) <= NAMED {
+            matches.merge_stable(left, right, |at| section[left[at].section as usize]);
+        }
         matches.both.sort_unstable_by_key(|(at, _)| (left[*at as usize].section, left[*at as usize].address));
         matches
     }
@@ -68,23 +69,18 @@ impl Matches {
         self.second.extend(two);
     }
 
-    fn merge_stable(
-        &mut self,
-        names: [Vec<Vec<u8>>; 2],
-        left: impl Fn(usize) -> u32,
-        right: impl Fn(usize) -> u32,
-    ) {
-        let [first_names, second_names] = &names;
+    /// The same by names without hashes.
+    fn merge_stable(&mut self, left: &[Symbol<'_>], right: &[Symbol<'_>], section: impl Fn(usize) -> u32) {
         let (first, second) = (std::mem::take(&mut self.first), std::mem::take(&mut self.second));
-        let index = Self {
-            both: Vec::new(),
-            first: (0..first.len() as u32).collect(),
-            second: (0..second.len() as u32).collect(),
+        let names = |table: &[Symbol<'_>], all: &[u32]| -> Vec<Vec<u8>> {
+            all.iter().map(|at| stable(table[*at as usize].name)).collect()
         };
-        let mut inner = index;
+        let (first_names, second_names) = (names(left, &first), names(right, &second));
+        let count = |all: &[u32]| (0..all.len() as u32).collect();
+        let mut inner = Self { both: Vec::new(), first: count(&first), second: count(&second) };
         inner.merge(
-            |at| (left(first[at] as usize), &first_names[at], at as u64),
-            |at| (right(second[at] as usize), &second_names[at], at as u64),
+            |at| (section(first[at] as usize), &first_names[at], at as u64),
+            |at| (right[second[at] as usize].section, &second_names[at], at as u64),
         );
         self.both.extend(inner.both.iter().map(|(at, other)| (first[*at as usize], second[*other as usize])));
         self.first.extend(inner.first.iter().map(|at| first[*at as usize]));
