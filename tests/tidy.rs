@@ -11,7 +11,7 @@ use eadem_model::{Image, ImageLock, Recipe, RecipeLock, document};
 use crate::support::{REPOSITORY, disk};
 
 /// The floors and what each may import; `cli` is the root package.
-const EDGES: [(&str, &[&str]); 11] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("model", &[]),
     ("store", &["model"]),
     ("terminal", &["model"]),
@@ -22,9 +22,13 @@ const EDGES: [(&str, &[&str]); 11] = [
     ("source", &["model", "store"]),
     ("cargo", &["model", "store"]),
     ("flow", &["model", "store", "image", "source", "cargo"]),
+    ("explain", &["model"]),
     (
         "cli",
-        &["model", "store", "terminal", "sandbox", "docker", "fetch", "image", "source", "cargo", "flow"],
+        &[
+            "model", "store", "terminal", "sandbox", "docker", "fetch", "image", "source", "cargo", "flow",
+            "explain",
+        ],
     ),
 ];
 

@@ -21,7 +21,8 @@ fn differs(name: &str) {
     let run = lane.run(&mut world.command(["verify", name])).exit(1);
     let stdout = run.stdout();
     let lines: Vec<&str> = stdout.lines().collect();
-    assert!(lines.len() > 5 && lines[5..].iter().any(|line| line.starts_with("  blamed: the ")), "{run}");
+    let says = |start: &str| lines[5..].iter().any(|line| line.starts_with(start));
+    assert!(lines.len() > 6 && says("    cause: ") && says("  blamed: the "), "{run}");
     assert_eq!(
         (lines[0], lines[1]),
         (format!("differs  {name}").as_str(), format!("  bin/{name}").as_str()),

@@ -179,6 +179,11 @@ pub(crate) enum Command {
     Build(Build),
     /// Build in two different rooms and compare the outputs
     Verify(Verify),
+    /// Compare two files, two directories, or two trees of the store, and say where and why they differ
+    ///
+    /// Looks into archives, packings and ELF files. A tree of the store is named by its digest, which
+    /// `eadem show --format json` tells.
+    Diff(Diff),
     /// Show every unit of a build, and whether what it gives is in the store; run nothing of the sources
     ///
     /// Cargo plans the build as ever, and goes through it with names in the place of files. A unit is a `hit`
@@ -242,6 +247,20 @@ pub(crate) struct Verify {
     /// Build even if a proof is in the store
     #[arg(long)]
     pub(crate) fresh: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Diff {
+    /// The first side
+    #[arg(value_name = "A")]
+    pub(crate) first: String,
+    /// The second side
+    #[arg(value_name = "B")]
+    pub(crate) second: String,
+    /// A value that is known to differ: `path`, `hostname`, `user`, `home`, `time` or another name, and what it
+    /// was on each side; where it makes the bytes equal, the cause is proven
+    #[arg(long, num_args = 3, value_names = ["NAME", "A", "B"])]
+    pub(crate) known: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -9,10 +9,13 @@ mod config;
 mod console;
 mod doctor;
 mod exit;
+mod explanation;
 mod history;
+mod mapped;
 mod paint;
 mod project;
 mod report;
+mod side;
 mod wiring;
 
 use std::process::ExitCode;

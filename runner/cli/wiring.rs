@@ -102,6 +102,11 @@ impl Wiring {
     }
 }
 
+/// The store alone, for commands that need nothing else.
+pub(crate) fn store(global: &Global, console: &Console) -> Result<Store, Report> {
+    open_store(&Config::read()?, global.store.as_deref(), console)
+}
+
 /// The engine that was asked for, whose rooms have their directories below `rooms_dir`.
 pub(crate) fn choose_engine(global: &Global, rooms_dir: PathBuf) -> Result<Box<dyn Engine>, Report> {
     match &global.engine {

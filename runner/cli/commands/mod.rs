@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 mod build;
+mod diff;
 mod doctor;
 mod fetch;
 mod image;
@@ -37,6 +38,10 @@ pub(crate) fn run(args: &Args, console: &Console) -> Done {
     if let Command::Doctor(words) = &args.command {
         return doctor::run(words, &args.global, console);
     }
+    // Files are compared anywhere, and no store is made for that.
+    if let Command::Diff(words) = &args.command {
+        return diff::run(words, &args.global, console);
+    }
     let here =
         std::env::current_dir().map_err(|error| Report::io("cannot find the current directory", error))?;
     let project = || Project::find(args.global.directory.as_deref(), &here);
@@ -51,6 +56,7 @@ pub(crate) fn run(args: &Args, console: &Console) -> Done {
         Command::Build(build) => build::run(build, &Desk::new(args, console, &wiring, project()?)?),
         Command::Verify(verify) => verify::run(verify, &Desk::new(args, console, &wiring, project()?)?),
         Command::Plan(recipes) => plan::run(recipes, &Desk::new(args, console, &wiring, project()?)?),
+        Command::Diff(words) => diff::run(words, &args.global, console),
         Command::Doctor(words) => doctor::run(words, &args.global, console),
         Command::Shell(shell) => shell::run(shell, &Desk::new(args, console, &wiring, project()?)?),
         Command::Log(log) => log::run(log, console, &wiring.store),

@@ -1,10 +1,11 @@
 //! `eadem verify`
 
+use eadem_explain::{Bounds, Explanation, Known};
 use eadem_flow::{OutputDifference, Verification};
-use eadem_model::{Blame, Entry, Name, UnitsCheck, UnitsRecord, Verdict};
+use eadem_model::{Blame, Entry, Name, Setting, UnitsCheck, UnitsRecord, Verdict};
 use serde_json::json;
 
-use crate::{Done, args::Verify, commands::Desk, exit::Exit, project::RecipeFile};
+use crate::{Done, args::Verify, commands::Desk, exit::Exit, explanation, project::RecipeFile, side::Side};
 
 /// Builds recipes in two rooms each and says whether the outputs are the same.
 pub(crate) fn run(verify: &Verify, desk: &Desk<'_>) -> Done {
@@ -23,7 +24,7 @@ fn one(verify: &Verify, desk: &Desk<'_>, file: &RecipeFile) -> Done {
 
 fn say(desk: &Desk<'_>, name: &Name, verification: &Verification) -> Exit {
     if desk.console.is_json() {
-        desk.console.json(&value(name, verification));
+        desk.console.json(&value(desk, name, verification));
     } else {
         print(desk, name, verification);
     }
@@ -54,7 +55,7 @@ fn undecided(desk: &Desk<'_>, name: &Name, mut report: crate::report::Report) ->
     report
 }
 
-fn value(name: &Name, verification: &Verification) -> serde_json::Value {
+fn value(desk: &Desk<'_>, name: &Name, verification: &Verification) -> serde_json::Value {
     let difference = |difference: &OutputDifference| {
         json!({
             "path": difference.entries.path,
@@ -71,7 +72,39 @@ fn value(name: &Name, verification: &Verification) -> serde_json::Value {
         "proof": verification.proof,
         "rounds": verification.rounds,
         "differences": verification.differences.iter().map(difference).collect::<Vec<_>>(),
+        "explanation": explained(desk, verification),
     })
+}
+
+/// Why the outputs differ: what differed between the rounds on purpose is known.
+fn explained(desk: &Desk<'_>, verification: &Verification) -> Option<Explanation> {
+    let [first, second] = &verification.rounds[..] else { return None };
+    if verification.verdict != Verdict::Differs {
+        return None;
+    }
+    let sides =
+        [first.tree.as_ref()?, second.tree.as_ref()?].map(|tree| Side::of_tree(tree, &desk.wiring.store));
+    let [first_side, second_side] = sides.each_ref().map(|side| (&side.nodes, &*side.blobs));
+    let known = known(&first.setting, &second.setting);
+    Some(eadem_explain::trees(first_side, second_side, &known, Bounds::default()))
+}
+
+/// The values of both rounds that can be searched for.
+fn known(first: &Setting, second: &Setting) -> Vec<Known> {
+    let value = |name: &str, of: &dyn Fn(&Setting) -> String| Known {
+        name: name.to_owned(),
+        values: [of(first), of(second)],
+    };
+    vec![
+        value("source", &|setting| setting.roots.source.to_string()),
+        value("cargo", &|setting| setting.roots.cargo.to_string()),
+        value("target", &|setting| setting.roots.target.to_string()),
+        value("hostname", &|setting| setting.hostname.clone()),
+        value("user", &|setting| setting.user.name.clone()),
+        value("home", &|setting| setting.user.home.to_string()),
+        value("locale", &|setting| setting.locale.clone()),
+        value("timezone", &|setting| setting.timezone.clone()),
+    ]
 }
 
 fn print(desk: &Desk<'_>, name: &Name, verification: &Verification) {
@@ -94,6 +127,10 @@ fn print(desk: &Desk<'_>, name: &Name, verification: &Verification) {
     let check = units.and_then(|units| units.check.as_ref());
     if let Some(check) = check.filter(|_| verification.verdict == Verdict::Differs) {
         blamed(check).iter().for_each(|line| console.print(&format!("  {line}")));
+    }
+    if let Some(explanation) = explained(desk, verification) {
+        explanation::lines(&explanation).iter().for_each(|line| console.print(line));
+        explanation.bounded.iter().chain(&explanation.unread).for_each(|what| console.warn(what));
     }
     if verification.verdict == Verdict::Reproducible {
         outputs(desk, verification);

@@ -1,0 +1,116 @@
+//! The two ways in, and what they carry along.
+
+use std::{cell::RefCell, collections::BTreeMap};
+
+use serde::Serialize;
+
+use crate::{
+    Blobs, Bounds, Known, Node,
+    bounds::Budget,
+    content,
+    finding::{Cause, Change, Finding, Step},
+    tree,
+};
+
+/// All that was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The places that differ, in the order of the files. None: both sides are equal.
+    pub findings: Vec<Finding>,
+    /// What was not looked into, and why.
+    pub bounded: Vec<String>,
+    /// Files that could not be read, and why: whether they differ is not known.
+    pub unread: Vec<String>,
+}
+
+/// Explains how the bytes of two files differ.
+pub fn files(first: &[u8], second: &[u8], known: &[Known], bounds: Bounds) -> Explanation {
+    let search = Search::new(known, bounds);
+    content::compare(&search, &[], first, second);
+    search.finish()
+}
+
+/// A side's tree: what stands at each name, and where the files' bytes come from.
+pub type Side<'a> = (&'a BTreeMap<String, Node>, &'a dyn Blobs);
+
+/// Explains how two trees differ, name by name.
+///
+/// A file that cannot be read is named in [`Explanation::unread`].
+pub fn trees(first: Side<'_>, second: Side<'_>, known: &[Known], bounds: Bounds) -> Explanation {
+    let search = Search::new(known, bounds);
+    tree::compare(&search, first, second);
+    search.finish()
+}
+
+/// What is known, what may be spent, and what was found.
+#[derive(Debug)]
+pub(crate) struct Search<'k> {
+    pub(crate) known: &'k [Known],
+    pub(crate) budget: Budget,
+    findings: RefCell<Vec<Finding>>,
+    unread: RefCell<Vec<String>>,
+}
+
+impl<'k> Search<'k> {
+    pub(crate) fn new(known: &'k [Known], bounds: Bounds) -> Self {
+        Self { known, budget: Budget::new(bounds), findings: RefCell::default(), unread: RefCell::default() }
+    }
+
+    /// Adds a finding, if there is room.
+    pub(crate) fn find(&self, place: &[Step], change: Change, causes: Vec<Cause>) {
+        self.add(Finding { place: place.to_vec(), change, causes, follows: Vec::new() });
+    }
+
+    /// Adds a finding that was made elsewhere.
+    pub(crate) fn add(&self, finding: Finding) {
+        let mut findings = self.findings.borrow_mut();
+        if findings.len() < self.budget.bounds.findings {
+            findings.push(finding);
+        } else {
+            self.budget.say(format!("only the first {} differences are listed", findings.len()));
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn n_findings(&self) -> usize {
+        self.findings.borrow().len()
+    }
+
+    /// Whether another one would have a place.
+    pub(crate) fn is_full(&self) -> bool {
+        self.n_findings() >= self.budget.bounds.findings
+    }
+
+    /// Changes those that were added since there were `n`.
+    pub(crate) fn since(&self, n: usize, change: impl FnMut(&mut Finding)) {
+        self.findings.borrow_mut().iter_mut().skip(n).for_each(change);
+    }
+
+    /// Notes a file that cannot be read.
+    pub(crate) fn unread(&self, why: String) {
+        self.unread.borrow_mut().push(why);
+    }
+
+    fn finish(self) -> Explanation {
+        let unread = self.unread.into_inner();
+        Explanation { findings: self.findings.into_inner(), bounded: self.budget.said(), unread }
+    }
+}
+
+/// A place one step further in.
+pub(crate) fn within(place: &[Step], step: Step) -> Vec<Step> {
+    place.iter().cloned().chain([step]).collect()
+}
+
+/// A place in words, as it is said of what was not looked into.
+pub(crate) fn worded(place: &[Step]) -> String {
+    let name = |step: &Step| match step {
+        Step::File(name) | Step::Packed(name) | Step::Member(name) => name.clone(),
+        Step::Section(name) | Step::Symbol(name) => name.clone(),
+    };
+    if place.is_empty() {
+        "the file".to_owned()
+    } else {
+        place.iter().map(name).collect::<Vec<_>>().join(" → ")
+    }
+}

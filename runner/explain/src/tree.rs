@@ -1,0 +1,69 @@
+//! Two trees, name by name.
+
+use crate::{
+    Node, content,
+    explain::{Search, Side},
+    finding::{Change, Confidence, Reason, Step},
+};
+
+/// Compares what stands at each name of either side.
+pub(crate) fn compare(search: &Search<'_>, first: Side<'_>, second: Side<'_>) {
+    let mut names: Vec<&String> = first.0.keys().chain(second.0.keys()).collect();
+    names.sort();
+    names.dedup();
+    for name in names {
+        let place = [Step::File(name.clone())];
+        match (first.0.get(name), second.0.get(name)) {
+            (Some(left), Some(right)) => nodes(search, &place, name, [(left, first), (right, second)]),
+            (left, _) => {
+                search.find(&place, Change::Only { side: if left.is_some() { 1 } else { 2 } }, Vec::new());
+            }
+        }
+    }
+}
+
+fn nodes(search: &Search<'_>, place: &[Step], name: &str, sides: [(&Node, Side<'_>); 2]) {
+    let [(left, first), (right, second)] = sides;
+    match (left, right) {
+        (Node::File { mode: left, .. }, Node::File { mode: right, .. }) => {
+            if left != right {
+                attribute(search, place, "mode", [format!("{left:04o}"), format!("{right:04o}")]);
+            }
+            contents(search, place, name, [first, second]);
+        }
+        (Node::Link { target: left }, Node::Link { target: right }) => {
+            if left != right {
+                attribute(search, place, "link", [left.clone(), right.clone()]);
+            }
+        }
+        (left, right) if kind(left) == kind(right) => {}
+        (left, right) => {
+            let values = [kind(left), kind(right)].map(str::to_owned);
+            search.find(place, Change::Kind { values }, Vec::new());
+        }
+    }
+}
+
+fn attribute(search: &Search<'_>, place: &[Step], name: &str, values: [String; 2]) {
+    let causes = match name {
+        "mode" => vec![crate::cause::cause(Reason::Mode, crate::cause::quoted(&values), Confidence::Likely)],
+        _ => crate::cause::of_texts(&values[0], &values[1], search.known),
+    };
+    search.find(place, Change::Attribute { name: name.to_owned(), values, members: 1 }, causes);
+}
+
+fn contents(search: &Search<'_>, place: &[Step], name: &str, sides: [Side<'_>; 2]) {
+    match sides.map(|(_, blobs)| blobs.open(name)) {
+        [Ok(first), Ok(second)] => content::compare(search, place, (*first).as_ref(), (*second).as_ref()),
+        [Err(error), _] | [_, Err(error)] => search.unread(error.0),
+    }
+}
+
+fn kind(node: &Node) -> &'static str {
+    match node {
+        Node::Directory => "a directory",
+        Node::File { .. } => "a file",
+        Node::Link { .. } => "a link",
+        Node::Other => "a special file",
+    }
+}
