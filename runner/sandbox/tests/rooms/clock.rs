@@ -115,7 +115,7 @@ fn programs_of_every_make_see_the_clock_of_their_room(world: &World) {
     let mut round = shell(&script);
     round.plan.rootfs.push(digest("tools"));
     let lines = times(&world, round);
-    assert!(lines.len() >= 1 + 5 * compiled.len(), "{lines:?}");
+    assert!(lines.len() > 5 * compiled.len(), "{lines:?}");
     println!("{} programs of C, {lines:?}", compiled.len());
 }
 
