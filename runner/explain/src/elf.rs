@@ -120,8 +120,7 @@ fn follow(search: &Search<'_>, before: usize, natures: &[Nature]) {
         if !is_consequence {
             return;
         }
-        finding.follows =
-            roots.iter().filter(|root| Some(*root) != section_of(finding).as_ref()).cloned().collect();
+        finding.follows.clone_from(&roots);
         finding.causes = consequence(nature, finding);
     });
 }

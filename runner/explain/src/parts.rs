@@ -12,11 +12,11 @@ const LONGEST: usize = 32 << 20;
 /// More parts on one side are not put in order.
 const PARTS: usize = 1 << 20;
 /// More parts that one side alone has are not paired.
-const ALONE: usize = 64;
-/// Shorter texts are no texts.
-const SHORTEST: usize = 4;
+const ALONE: usize = 512;
+/// Shorter texts are as likely numbers.
+const SHORTEST: usize = 5;
 /// What has fewer letters, one of so many bytes, is no text.
-const FEW: usize = 4;
+const FEW: usize = 16;
 /// The bytes of a number.
 const WORD: usize = 8;
 
@@ -35,8 +35,8 @@ pub(crate) fn texts(first: &[u8], second: &[u8], regions: &Regions) -> Vec<Regio
         return Vec::new();
     }
     let Some(alone) = alone(one, two) else { return Vec::new() };
-    let (noise, pairs): (Vec<_>, Vec<_>) =
-        paired(alone).into_iter().partition(|(left, right)| is_edge(left, right));
+    let (pairs, noise): (Vec<_>, Vec<_>) =
+        paired(alone).into_iter().partition(|(left, right)| are_alike(left, right));
     let pairs = if pairs.is_empty() { noise } else { pairs };
     pairs
         .into_iter()
@@ -48,6 +48,11 @@ pub(crate) fn texts(first: &[u8], second: &[u8], regions: &Regions) -> Vec<Regio
 fn place(bytes: &[u8], part: &[u8]) -> Range<usize> {
     let start = part.as_ptr().addr() - bytes.as_ptr().addr();
     start..start + part.len()
+}
+
+/// Whether two texts have half of their letters in common, and neither is the other one with a few more.
+fn are_alike(left: &[u8], right: &[u8]) -> bool {
+    alike(left, right) * 2 >= left.len().min(right.len()) && !is_edge(left, right)
 }
 
 /// Whether one text is the other one with a few letters more.
