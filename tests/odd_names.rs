@@ -6,12 +6,7 @@ use std::{
     os::unix::{ffi::OsStrExt, fs::symlink},
 };
 
-use crate::support::{
-    disk,
-    lane::{Lane, turn},
-    run::Run,
-    world::World,
-};
+use crate::support::{disk, lane::Lane, run::Run, world::World};
 
 /// Separators of mount options and of paths, what escapes them, an option itself, and no text at all.
 const ODD: [&[u8]; 8] =

@@ -18,18 +18,20 @@ use crate::{
     units::{build, forget, records},
 };
 
+const FAILS: &str = "unwrap_or_else(|error| panic!(\"cannot read {path}: {error}\"))";
+
 const MIRRORED: &str = "/reader/1.0.0.crate";
 
-/// A crate whose build script reads the file that a variable names, wherever it lies.
-fn reader() -> Vec<u8> {
+/// A crate whose build script reads the file that a variable names, wherever it lies, and does this without it.
+fn reader(without: &str) -> Vec<u8> {
     let manifest = "[package]\nname = \"reader\"\nversion = \"1.0.0\"\nedition = \"2021\"\n";
     let script = r#"fn main() {
     let path = std::env::var("READER_FILE").unwrap();
-    println!("cargo:rerun-if-changed={path}");
-    let word = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {path}: {error}"));
+    let word = std::fs::read_to_string(&path).WITHOUT;
     println!("cargo:rustc-env=READER_WORD={}", word.trim());
 }
 "#;
+    let script = script.replace("WITHOUT", without);
     let library = "pub const WORD: &str = env!(\"READER_WORD\");\n";
     Tarball::default()
         .file("reader-1.0.0/Cargo.toml", manifest.as_bytes())
@@ -81,7 +83,7 @@ fn said(world: &World, out: &str) -> String {
 
 #[test]
 fn what_a_package_reads_of_other_sources_is_named_with_the_line_that_shows_it() {
-    let (lane, packed) = (Lane::root(), reader());
+    let (lane, packed) = (Lane::root(), reader(FAILS));
     let mirror = Server::start().serve(MIRRORED, Answer::Whole(packed.clone()));
     let world = project(lane, &mirror, &packed);
     let named = "the build script of reader 1.0.0 looks for sources that are not of its package: \
@@ -108,8 +110,36 @@ fn what_a_package_reads_of_other_sources_is_named_with_the_line_that_shows_it() 
 }
 
 #[test]
+fn a_build_script_that_is_content_without_a_file_sees_it_as_in_one_room() {
+    let (lane, packed) = (Lane::root(), reader("unwrap_or_default()"));
+    let mirror = Server::start().serve(MIRRORED, Answer::Whole(packed.clone()));
+    let world = project(lane, &mirror, &packed);
+    let world = with_recipe(world, "quiet", "{}");
+    let (run, units) = build(lane, &world, "quiet", "quiet");
+    let run = run.stderr_has("looks for sources that are not of its package: `/build/src/assets`");
+    assert_eq!(units.expect("units").rung, Rung::Whole, "{run}");
+    let world = with_recipe(world, "loner", "{units: off}");
+    drop(build(lane, &world, "loner", "loner"));
+    assert_eq!([said(&world, "quiet"), said(&world, "loner")], ["wonder\n", "wonder\n"]);
+    // What it was shown is part of the key, and where it is kept that it wants it.
+    let world = world.with("crate/assets/word.txt", "more\n");
+    drop(build(lane, &world, "quiet", "edited").0.stderr_has("`/build/src/assets`"));
+    assert_eq!(said(&world, "edited"), "more\n");
+    let world = with_recipe(world, "strictly", "{units: per-package}");
+    drop(lane.run(&mut world.command(["lock", "strictly"])).exit(0));
+    forget(&world, "quiet");
+    forget(&world, "loner");
+    drop(
+        lane.run(&mut world.command(["build", "strictly"]))
+            .exit(7)
+            .one_error()
+            .stderr_has("looks for sources"),
+    );
+}
+
+#[test]
 fn a_directory_that_is_declared_and_not_there_is_named() {
-    let (lane, packed) = (Lane::root(), reader());
+    let (lane, packed) = (Lane::root(), reader(FAILS));
     let mirror = Server::start().serve(MIRRORED, Answer::Whole(packed.clone()));
     let world = project(lane, &mirror, &packed);
     let world = with_recipe(world, "lost", "{units: per-package, inputs: {reader: [elsewhere]}}");
