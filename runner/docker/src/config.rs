@@ -212,6 +212,7 @@ pub(crate) mod tests {
             outputs: Vec::new(),
             start: None,
             clock_offset: 0,
+            veils: Vec::new(),
         }
     }
 

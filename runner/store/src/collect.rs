@@ -372,6 +372,7 @@ mod tests {
                 stderr: nothing,
                 usage: Usage::default(),
                 checked: None,
+                unseen: None,
             };
             let key = Digest::of(name.as_bytes());
             self.store.put_unit(&key, &record).expect("kept");

@@ -3,6 +3,8 @@
 #[path = "../../../sandbox/tests/support/attempts.rs"]
 #[allow(dead_code, reason = "some attempts are made in the native engine's rooms alone")]
 pub(crate) mod attempts;
+#[path = "../../../sandbox/tests/support/clock.rs"]
+pub(crate) mod clock;
 #[path = "../../../sandbox/tests/support/hogs.rs"]
 pub(crate) mod hogs;
 #[path = "../../../sandbox/tests/support/image.rs"]
