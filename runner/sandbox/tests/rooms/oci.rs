@@ -143,7 +143,10 @@ const LOOK: &str = "ls -lan / /etc /build /home /usr /build/src /build/target /t
                     cat /proc/sys/kernel/domainname /proc/sys/user/max_user_namespaces";
 
 fn a_room_looks_as_a_native_one_does(world: &World) {
-    for round in [shell(LOOK), varied(shell(LOOK))] {
+    let mut other = varied(shell(LOOK));
+    // A runtime's room has the machine's clock, and times are listed otherwise by one that is far ahead.
+    other.setting.clock_offset = 0;
+    for round in [shell(LOOK), other] {
         assert_eq!(world.run(&round).success(), world.native(&round).success());
     }
 }
