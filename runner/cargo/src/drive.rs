@@ -2,12 +2,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Mutex,
+    sync::{Mutex, PoisonError},
 };
 
 use eadem_model::{
     Cancel, Digest, Door, Ending, Entry, Event, Outcome, OutputSink, Plan, Root, Round, Rung, Setting,
-    SourceDir, Text, Tree, UnitNews, UnitsRecord, Watch, Workshop,
+    Skipped, SourceDir, Text, Tree, UnitNews, UnitsRecord, Watch, Workshop,
 };
 use eadem_store::{Store, StoreError};
 
@@ -133,7 +133,8 @@ pub fn walk(site: Site<'_>, watch: &Watch<'_>) -> Result<Seen, DriveError> {
     // What would be left are names.
     driver.plan.outputs.clear();
     let places = Places::of(&driver.setting);
-    let walk = Walk::new(site.bench(&places, watch, &|_| ()), proxy::path(&driver.setting));
+    let skipped = Mutex::default();
+    let walk = Walk::new(site.bench(&places, &skipped, watch, &|_| ()), proxy::path(&driver.setting));
     let outcome = site.serve(driver, &mut site.store.tree_writer(), watch, &walk)?;
     let walked = walk.finish();
     Ok(Seen { outcome, planned: walked.planned, fall: walked.trouble.unless_broken()? })
@@ -150,9 +151,12 @@ impl Site<'_> {
         let driver = of_driver(self.round);
         let places = Places::of(&driver.setting);
         let way = pass.way();
-        let session = Session::new(self.bench(&places, watch, news), proxy::path(&driver.setting), &*way);
+        let skipped = Mutex::default();
+        let bench = self.bench(&places, &skipped, watch, news);
+        let session = Session::new(bench, proxy::path(&driver.setting), &*way);
         let mut outcome = self.serve(driver, out, watch, &session)?;
         let Tally { total, hits, cpu_ms, keys, given, trouble, exceeded, unseen } = session.finish();
+        add_skipped(&mut outcome.skipped, skipped.into_inner().unwrap_or_else(PoisonError::into_inner));
         // Cargo only knows that something failed.
         if let (Ending::Failed(_), Some(ending)) = (&outcome.ending, exceeded) {
             outcome.ending = ending;
@@ -177,6 +181,7 @@ impl Site<'_> {
     fn bench<'b>(
         &'b self,
         places: &'b Places,
+        skipped: &'b Mutex<BTreeMap<String, String>>,
         watch: &'b Watch<'_>,
         news: &'b (dyn Fn(UnitNews) + Sync),
     ) -> Bench<'b> {
@@ -193,6 +198,7 @@ impl Site<'_> {
             events: watch.events,
             cancel: Cancel::new(),
             shown: Mutex::default(),
+            skipped,
             news,
         }
     }
@@ -209,6 +215,15 @@ impl Site<'_> {
         let inputs =
             StartInputs { store: self.store, tree: start.digest(), dir: self.store.lay_start(&start)? };
         Ok(self.workshop.serve(&Round { plan, ..round }, &inputs, out, watch, door)?)
+    }
+}
+
+/// Adds what rooms of units went without; the driver's room is the one that is told of.
+fn add_skipped(to: &mut Vec<Skipped>, of_units: BTreeMap<String, String>) {
+    for (variation, reason) in of_units {
+        if to.iter().all(|known| known.variation != variation) {
+            to.push(Skipped { variation, reason });
+        }
     }
 }
 
@@ -232,4 +247,21 @@ fn driver(plan: &Plan, store: &Store) -> Result<(Plan, Tree), StoreError> {
     plan.env.insert("RUSTC_WRAPPER".to_owned(), proxy);
     plan.start = Some(start.digest());
     Ok((plan, start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_rooms_of_units_went_without_is_told_of_the_round() {
+        let skip = |variation: &str, reason: &str| Skipped {
+            variation: variation.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let of_units = [("clock", "refused"), ("order", "of a unit")];
+        let mut skipped = vec![skip("order", "of the driver")];
+        add_skipped(&mut skipped, of_units.map(|(name, why)| (name.to_owned(), why.to_owned())).into());
+        assert_eq!(skipped, [skip("order", "of the driver"), skip("clock", "refused")]);
+    }
 }

@@ -11,6 +11,9 @@ const DRIVERS: [&str; 8] =
 /// What every round sets by itself.
 const ROUNDS: [&str; 7] = ["HOME", "LANG", "LC_ALL", "LOGNAME", "SOURCE_DATE_EPOCH", "TZ", "USER"];
 
+/// How many jobs a build script is told to start: what varies, and so a constant in every key.
+const JOBS: (&str, &str) = ("NUM_JOBS", "2");
+
 /// Where libraries are looked for when a program starts.
 const LIBRARIES: &str = "LD_LIBRARY_PATH";
 
@@ -30,9 +33,6 @@ pub fn cleaned(
     }
     env
 }
-
-/// How many jobs a build script is told to start: what varies, and so a constant in every key.
-const JOBS: (&str, &str) = ("NUM_JOBS", "2");
 
 /// The variables as they stand in a unit's key.
 pub fn keyed(env: &BTreeMap<String, Text>) -> BTreeMap<String, Text> {

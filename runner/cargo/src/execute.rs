@@ -9,8 +9,8 @@ use std::{
 
 use eadem_model::{
     Cancel, Digest, Ending, EngineError, Entry, Event, Input, Inputs, Isolation, Limits, Output, Plan,
-    RoomPath, Root, Round, Rung, Setting, Text, Tree, TreePath, UnitKind, UnitNews, UnitRecord, UnitStep,
-    Veil, Watch, Workshop, document::Version1,
+    RoomPath, Root, Round, Rung, Setting, Skipped, Text, Tree, TreePath, UnitKind, UnitNews, UnitRecord,
+    UnitStep, Veil, Watch, Workshop, document::Version1,
 };
 use eadem_store::{StartDir, Store};
 
@@ -47,6 +47,9 @@ pub(crate) struct Bench<'a> {
     /// What build scripts wrote, by its place in the driver's room, where rooms of this setting see other
     /// bytes than those that are kept.
     pub(crate) shown: Mutex<BTreeMap<String, Entry>>,
+    /// What of the setting rooms of units went without, and why, by the variation: the driver's own room may have
+    /// had it.
+    pub(crate) skipped: &'a Mutex<BTreeMap<String, String>>,
     /// Takes what happens to units.
     pub(crate) news: &'a (dyn Fn(UnitNews) + Sync),
 }
@@ -223,6 +226,11 @@ impl Bench<'_> {
         Ok(file.program.iter().map(|word| self.places.text(word)).chain([named]).collect())
     }
 
+    fn note_skipped(&self, skipped: &[Skipped]) {
+        let mut noted = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.extend(skipped.iter().map(|Skipped { variation, reason }| (variation.clone(), reason.clone())));
+    }
+
     /// Where the driver's room has what a unit's room has at a place.
     fn in_drivers_room(&self, place: &RoomPath) -> String {
         let at = |root| self.places.at(root).to_owned();
@@ -258,6 +266,7 @@ impl Bench<'_> {
             .map_err(unkeepable)?;
         // What it was shown was further names of blobs: one that was written to meanwhile spoils the result.
         self.store.expect_tree(&start)?;
+        self.note_skipped(&outcome.skipped);
         let is_faithful = outcome.skipped.is_empty() && outcome.isolation == Isolation::Strict;
         let ending = settled(outcome.ending);
         let is_quoted = |path: &String| unit.needs.quoted.iter().any(|root| lies_in(path, root));

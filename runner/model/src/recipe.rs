@@ -236,8 +236,8 @@ pub struct CargoSpec {
     pub features: Vec<String>,
     /// Whether the default features are on.
     pub default_features: bool,
-    /// Whether crates and build scripts are built each in a room of its own: `auto` unless said. It says where a build runs and not
-    /// what is built, so it is no part of the recipe's meaning, and a lock stays true.
+    /// Whether crates and build scripts are built each in a room of its own: `auto` unless said. It says where a
+    /// build runs and not what is built, so it is no part of the recipe's meaning, and a lock stays true.
     #[serde(skip_serializing)]
     pub units: Units,
     /// Which directories of the recipe's sources units of a package see besides the package itself, by its name;
