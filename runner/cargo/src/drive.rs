@@ -230,10 +230,13 @@ fn add_skipped(to: &mut Vec<Skipped>, of_units: BTreeMap<String, String>) {
 /// The round of the driver's room.
 ///
 /// Cargo plans at the same places in every round, so that it calls units by the same names; it runs nothing of the
-/// sources there. Rooms of units have their roots where the round wants them, and noise of their own.
+/// sources there, and whoever waits for units must not see times jump. Rooms of units have their roots where the round wants them, and noise of their own.
 fn of_driver(round: &Round) -> Round {
     let setting = round.setting.clone().with_roots_of(&Setting::baseline());
-    Round { plan: round.plan.clone(), setting: Setting { noise: BTreeMap::new(), ..setting } }
+    Round {
+        plan: round.plan.clone(),
+        setting: Setting { noise: BTreeMap::new(), clock_offset: 0, ..setting },
+    }
 }
 
 /// The build's own plan, with the proxy for the compiler.

@@ -23,9 +23,7 @@ impl Workshop for NativeEngine {
         watch: &Watch<'_>,
         door: &dyn Door,
     ) -> Result<Outcome, EngineError> {
-        let mut launch = self.room_with(Streams::Door, round, inputs, watch)?;
-        // What drives a build is none of it: who waits for units must not see times jump.
-        launch.room.clock_offset = 0;
+        let launch = self.room_with(Streams::Door, round, inputs, watch)?;
         let (way, theirs) =
             door::way().map_err(|source| self.failed("making a socket for a room", source))?;
         let (mut running, reader) = self.start_with(&launch, theirs.as_fd(), watch)?;
