@@ -161,7 +161,7 @@ impl From<StoreError> for Report {
             StoreError::WrongDigest { .. } | StoreError::Unpack { .. } | StoreError::Entries(_) => {
                 Exit::Integrity
             }
-            StoreError::Damaged { .. } => Exit::Integrity,
+            StoreError::Damaged { .. } | StoreError::Changed { .. } => Exit::Integrity,
             StoreError::Io(_) | StoreError::Owner { .. } | StoreError::Layer(_) => Exit::Machine,
             StoreError::Missing(_) => Exit::Fetch,
             StoreError::NotAStore { .. } => Exit::Usage,
@@ -171,6 +171,7 @@ impl From<StoreError> for Report {
             StoreError::NotAStore { .. } => report.hint("name a new or an empty directory"),
             StoreError::Owner { .. } => report.hint("name a store of your own by --store DIR"),
             StoreError::Damaged { path, .. } => report.hint(format!("rm {}", path.maybe_quote())),
+            StoreError::Changed { .. } => report.hint("eadem store check --repair"),
             _ => report,
         }
     }

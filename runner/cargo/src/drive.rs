@@ -6,8 +6,8 @@ use std::{
 };
 
 use eadem_model::{
-    Cancel, Digest, Door, Ending, Entry, Event, Outcome, OutputSink, Plan, Root, Round, Rung, Setting,
-    Skipped, SourceDir, Text, Tree, UnitNews, UnitsRecord, Watch, Workshop,
+    Cancel, Digest, Door, Ending, Entry, Event, Limit, Limits, Outcome, OutputSink, Plan, Root, Round, Rung,
+    Setting, Skipped, SourceDir, Text, Tree, UnitNews, UnitsRecord, Watch, Workshop,
 };
 use eadem_store::{Store, StoreError};
 
@@ -85,7 +85,7 @@ pub struct Driven {
 /// `news` takes what happens to units.
 ///
 /// What a unit gave may be lost or damaged before another one needs it: then cargo starts again, and that
-/// unit is made again.
+/// unit is made again. It starts again as well in a larger room if what the recipe asks for filled the usual one.
 ///
 /// # Errors
 /// What broke, the sources apart.
@@ -97,13 +97,17 @@ pub fn drive(
     news: &(dyn Fn(UnitNews) + Sync),
 ) -> Result<Driven, DriveError> {
     let mut n_lost = 0;
+    let mut disk_bytes = USUAL.min(site.round.plan.limits.disk_bytes);
     loop {
-        match site.drive_once(pass, out, watch, news) {
+        match site.drive_once(pass, disk_bytes, out, watch, news) {
             Err(DriveError::Store(lost @ (StoreError::Missing(_) | StoreError::Damaged { .. })))
                 if n_lost < RESTARTS =>
             {
                 n_lost += 1;
                 site.give_up(lost, watch)?;
+            }
+            Ok(driven) if is_too_small(disk_bytes, &driven.outcome.ending, site.round) => {
+                disk_bytes = site.round.plan.limits.disk_bytes;
             }
             driven => return driven,
         }
@@ -112,6 +116,15 @@ pub fn drive(
 
 /// Whoever loses more than this does so all the time.
 const RESTARTS: u32 = 3;
+
+/// What the driver's room may hold at first: names, and what the recipe asks for. So little lies in memory, where
+/// the machine has that much, and several hundred files are made and removed at no cost.
+const USUAL: u64 = 1 << 30;
+
+/// Whether a build ended for want of room in the driver's, and not by the recipe's limit.
+fn is_too_small(disk_bytes: u64, ending: &Ending, round: &Round) -> bool {
+    *ending == Ending::Exceeded(Limit::Disk, disk_bytes) && disk_bytes < round.plan.limits.disk_bytes
+}
 
 /// What a walk through a build found.
 #[derive(Debug)]
@@ -129,7 +142,7 @@ pub struct Seen {
 /// # Errors
 /// What broke, the sources apart.
 pub fn walk(site: Site<'_>, watch: &Watch<'_>) -> Result<Seen, DriveError> {
-    let mut driver = of_driver(site.round);
+    let mut driver = of_driver(site.round, USUAL);
     // What would be left are names.
     driver.plan.outputs.clear();
     let places = Places::of(&driver.setting);
@@ -144,17 +157,19 @@ impl Site<'_> {
     fn drive_once(
         &self,
         pass: Pass<'_>,
+        disk_bytes: u64,
         out: &mut dyn OutputSink,
         watch: &Watch<'_>,
         news: &(dyn Fn(UnitNews) + Sync),
     ) -> Result<Driven, DriveError> {
-        let driver = of_driver(self.round);
+        let driver = of_driver(self.round, disk_bytes);
         let places = Places::of(&driver.setting);
         let way = pass.way();
         let skipped = Mutex::default();
         let bench = self.bench(&places, &skipped, watch, news);
         let session = Session::new(bench, proxy::path(&driver.setting), &*way);
         let mut outcome = self.serve(driver, out, watch, &session)?;
+        session.bench.sources.note()?;
         let Tally { total, hits, cpu_ms, keys, given, trouble, exceeded, unseen } = session.finish();
         add_skipped(&mut outcome.skipped, skipped.into_inner().unwrap_or_else(PoisonError::into_inner));
         // Cargo only knows that something failed.
@@ -211,7 +226,7 @@ impl Site<'_> {
         watch: &Watch<'_>,
         door: &dyn Door,
     ) -> Result<Outcome, DriveError> {
-        let (plan, start) = driver(&round.plan, self.store)?;
+        let (plan, start) = with_proxy(&round.plan, self.store)?;
         let inputs =
             StartInputs { store: self.store, tree: start.digest(), dir: self.store.lay_start(&start)? };
         Ok(self.workshop.serve(&Round { plan, ..round }, &inputs, out, watch, door)?)
@@ -231,16 +246,18 @@ fn add_skipped(to: &mut Vec<Skipped>, of_units: BTreeMap<String, String>) {
 ///
 /// Cargo plans at the same places in every round, so that it calls units by the same names; it runs nothing of the
 /// sources there, and whoever waits for units must not see times jump. Rooms of units have their roots where the round wants them, and noise of their own.
-fn of_driver(round: &Round) -> Round {
+fn of_driver(round: &Round, disk_bytes: u64) -> Round {
     let setting = round.setting.clone().with_roots_of(&Setting::baseline());
+    let limits = &round.plan.limits;
+    let limits = Limits { disk_bytes: limits.disk_bytes.min(disk_bytes), ..limits.clone() };
     Round {
-        plan: round.plan.clone(),
+        plan: Plan { limits, ..round.plan.clone() },
         setting: Setting { noise: BTreeMap::new(), clock_offset: 0, ..setting },
     }
 }
 
 /// The build's own plan, with the proxy for the compiler.
-fn driver(plan: &Plan, store: &Store) -> Result<(Plan, Tree), StoreError> {
+fn with_proxy(plan: &Plan, store: &Store) -> Result<(Plan, Tree), StoreError> {
     let size = proxy::PROGRAM.len() as u64;
     let program = Entry::File { digest: store.put_blob(proxy::PROGRAM)?, size, executable: true };
     let mut start = Tree::default();
@@ -254,7 +271,36 @@ fn driver(plan: &Plan, store: &Store) -> Result<(Plan, Tree), StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use eadem_model::{Architecture, Users};
+
     use super::*;
+
+    #[test]
+    fn a_driver_that_fills_its_usual_room_gets_as_much_as_the_recipe_allows() {
+        let plan = |disk_bytes| Plan {
+            eadem_plan: Plan::FORMAT,
+            rootfs: Vec::new(),
+            architecture: Architecture::Amd64,
+            inputs: Vec::new(),
+            argv: Vec::new(),
+            env: BTreeMap::new(),
+            cwd: "/".into(),
+            epoch: 0,
+            users: Users::One,
+            limits: Limits { disk_bytes, ..Limits::default() },
+            outputs: Vec::new(),
+            start: None,
+            veils: Vec::new(),
+        };
+        let (large, small) = (Round::baseline(plan(USUAL + 1)), Round::baseline(plan(5)));
+        assert_eq!(of_driver(&large, USUAL).plan.limits.disk_bytes, USUAL);
+        assert_eq!(of_driver(&small, USUAL).plan.limits.disk_bytes, 5);
+        let full = |bytes| Ending::Exceeded(Limit::Disk, bytes);
+        assert!(is_too_small(USUAL, &full(USUAL), &large));
+        assert!(!is_too_small(USUAL, &full(USUAL + 1), &large), "that was a unit");
+        assert!(!is_too_small(5, &full(5), &small), "that is the recipe's limit");
+        assert!(!is_too_small(USUAL, &Ending::Failed(1), &large));
+    }
 
     #[test]
     fn what_only_rooms_of_units_went_without_is_told_of_the_round() {

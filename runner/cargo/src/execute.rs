@@ -249,6 +249,7 @@ impl Bench<'_> {
     pub(crate) fn run(&self, unit: &Unit, work: Work) -> Result<Ran, DriveError> {
         self.tell(unit, UnitStep::Began);
         let Work { plan, start, .. } = work;
+        self.sources.expect(&plan.inputs)?;
         let inputs =
             StartInputs { store: self.store, tree: start.digest(), dir: self.store.lay_start(&start)? };
         let (stdout, stderr) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));

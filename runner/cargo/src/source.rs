@@ -8,7 +8,7 @@ use std::{
 };
 
 use eadem_model::{Digest, Input, PathError, Plan, Root, TreePath, Veil};
-use eadem_store::{Store, StoreError};
+use eadem_store::{Contents, Store, StoreError};
 
 use crate::{Places, Shape, graph::lies_in};
 
@@ -43,13 +43,22 @@ type Place = (Digest, TreePath);
 pub(crate) struct Sources<'a> {
     store: &'a Store,
     inputs: &'a [Input],
+    /// What was read here and now.
     known: Mutex<BTreeMap<Place, Digest>>,
+    /// What was read in earlier builds.
+    noted: Mutex<BTreeMap<Digest, Contents>>,
     listed: Mutex<BTreeMap<Place, Arc<[String]>>>,
 }
 
 impl<'a> Sources<'a> {
     pub(crate) fn new(store: &'a Store, plan: &'a Plan) -> Self {
-        Self { store, inputs: &plan.inputs, known: Mutex::default(), listed: Mutex::default() }
+        Self {
+            store,
+            inputs: &plan.inputs,
+            known: Mutex::default(),
+            noted: Mutex::default(),
+            listed: Mutex::default(),
+        }
     }
 
     /// The inputs that show everything, for units that may see it.
@@ -154,9 +163,52 @@ impl<'a> Sources<'a> {
         self.store.layer_dir(layer).join(subpath.as_str())
     }
 
-    /// What an input shows.
+    /// What an input shows, by what is noted of it or by reading it.
     pub(crate) fn content(&self, input: &Input) -> Result<Digest, StoreError> {
-        let place = (input.layer, input.subpath.clone());
+        match self.noted(input) {
+            Some(noted) => Ok(noted),
+            None => self.read(input),
+        }
+    }
+
+    /// Finds out whether the inputs that a room will show hold what is noted of them: what is made from others must
+    /// not be kept under that name.
+    pub(crate) fn expect(&self, shown: &[Input]) -> Result<(), StoreError> {
+        for input in shown {
+            if let Some(noted) = self.noted(input)
+                && !self.known.lock().expect("no holder panics").contains_key(&place(input))
+            {
+                self.store.expect_content(&input.layer, &input.subpath, &noted)?;
+                self.known.lock().expect("no holder panics").insert(place(input), noted);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps for later builds what was read.
+    pub(crate) fn note(&self) -> Result<(), StoreError> {
+        let mut found: BTreeMap<Digest, Contents> = BTreeMap::new();
+        for ((layer, subpath), content) in &*self.known.lock().expect("no holder panics") {
+            found.entry(*layer).or_default().insert(subpath.clone(), *content);
+        }
+        for (layer, mut contents) in found {
+            let noted = self.store.contents(&layer);
+            contents.retain(|subpath, _| !noted.contains_key(subpath));
+            if !contents.is_empty() {
+                self.store.note_contents(&layer, contents)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn noted(&self, input: &Input) -> Option<Digest> {
+        let mut noted = self.noted.lock().expect("no holder panics");
+        let of_layer = noted.entry(input.layer).or_insert_with(|| self.store.contents(&input.layer));
+        of_layer.get(&input.subpath).copied()
+    }
+
+    fn read(&self, input: &Input) -> Result<Digest, StoreError> {
+        let place = place(input);
         if let Some(known) = self.known.lock().expect("no holder panics").get(&place) {
             return Ok(*known);
         }
@@ -164,6 +216,10 @@ impl<'a> Sources<'a> {
         self.known.lock().expect("no holder panics").insert(place, content);
         Ok(content)
     }
+}
+
+fn place(input: &Input) -> Place {
+    (input.layer, input.subpath.clone())
 }
 
 fn names_in(dir: &Path) -> io::Result<Vec<String>> {

@@ -76,6 +76,10 @@ impl Store {
 
     /// Stores bytes that are in memory.
     pub fn put_blob(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        let digest = Digest::of(bytes);
+        if expect(&self.blob_path(&digest), &digest, Some(bytes.len() as u64)).is_ok() {
+            return Ok(digest);
+        }
         let mut writer = self.blob_writer()?;
         writer.write_all(bytes).map_err(|error| writer.fault(error))?;
         Ok(writer.finish()?.0)
@@ -152,6 +156,10 @@ impl BlobWriter {
 /// Gives a whole blob its name; one that is there already stays, unless it is damaged.
 fn name(file: Unnamed, digest: &Digest, size: u64, [dir, tmp]: [&Path; 2]) -> Result<(), StoreError> {
     let path = dir.join(digest.hex());
+    // What is there is not written to the disk again: waiting for it is most of what small blobs cost.
+    if expect(&path, digest, Some(size)).is_ok() {
+        return Ok(());
+    }
     seal(file.file(), digest).at(&path)?;
     let Named::Taken(file) = file.name(&path)? else { return Ok(()) };
     match expect(&path, digest, Some(size)) {

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use crate::{
     StoreError,
     census::{digest_of, list},
+    contents::is_note,
     store::Store,
 };
 
@@ -32,7 +33,7 @@ pub struct Checkup {
 impl Store {
     /// Compares every blob with its name, whatever its seal says, and reads every record.
     ///
-    /// Records of another eadem are no damage; the files of a laid-out layer are not read.
+    /// Records of another eadem are no damage; of laid-out layers what builds in units have read is read.
     pub fn check(&self) -> Result<Checkup, StoreError> {
         let mut checkup = Checkup::default();
         self.check_blobs(&mut checkup)?;
@@ -105,12 +106,23 @@ impl Store {
                 if text.parse::<Digest>().is_err() {
                     checkup.damaged(path, "it says no origin".to_owned());
                 }
-            } else {
+            } else if !is_note(&path) {
                 checkup.n_layers += 1;
-                if digest_of(&path).is_none() || !path.is_dir() {
-                    checkup.damaged(path, "it is no layer".to_owned());
-                }
+                self.check_layer(path, checkup)?;
             }
+        }
+        Ok(())
+    }
+
+    fn check_layer(&self, path: PathBuf, checkup: &mut Checkup) -> Result<(), StoreError> {
+        match digest_of(&path).filter(|_| path.is_dir()) {
+            None => checkup.damaged(path, "it is no layer".to_owned()),
+            Some(layer) => match self.check_contents(&layer) {
+                Err(StoreError::Changed { part, .. }) => {
+                    checkup.damaged(path, format!("`{part}` is not what was laid out there"));
+                }
+                checked => checked?,
+            },
         }
         Ok(())
     }

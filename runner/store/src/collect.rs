@@ -264,6 +264,7 @@ impl<'a> Mark<'a> {
         for (layer, bytes) in self.census.layers.iter().filter(|(layer, _)| !self.layers.contains(*layer)) {
             let (path, kind) = (store.layer_dir(layer), Kind::Unpacked);
             garbage.push(Garbage { kind, path: path.with_extension("origin"), bytes: 0 });
+            garbage.push(Garbage { kind, path: store.contents_path(layer), bytes: 0 });
             garbage.push(Garbage { kind, path, bytes: *bytes });
         }
         for (blob, bytes) in self.census.blobs.iter().filter(|(blob, _)| !self.blobs.contains_key(*blob)) {

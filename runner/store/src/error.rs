@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use eadem_model::{AtError, Digest};
+use eadem_model::{AtError, Digest, TreePath};
 
 use crate::{layer::LayerError, unpack::UnpackError};
 
@@ -46,6 +46,14 @@ pub enum StoreError {
         path: PathBuf,
         /// What is wrong with it.
         why: String,
+    },
+    /// A directory of a laid-out layer does not hold what it held.
+    #[error("`{part}` in {} is not what was laid out there", layer.display())]
+    Changed {
+        /// The laid-out layer.
+        layer: PathBuf,
+        /// The directory in it.
+        part: TreePath,
     },
     /// A layer's entries cannot be laid out.
     #[error("layer {layer} cannot be unpacked")]

@@ -170,7 +170,13 @@ impl Store {
             std::os::unix::fs::chown(dir.path(), Some(uid), Some(gid)).at(dir.path())?;
         }
         rustix::fs::syncfs(File::open(dir.path()).at(dir.path())?).at(dir.path())?;
-        Ok(dir.name(&self.layer_dir(diff_id))?)
+        // A note of an earlier one may be what a damaged one held.
+        match fs::remove_file(self.contents_path(diff_id)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).at(self.contents_path(diff_id)).map_err(Into::into);
+            }
+            _ => Ok(dir.name(&self.layer_dir(diff_id))?),
+        }
     }
 }
 
