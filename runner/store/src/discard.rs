@@ -27,7 +27,7 @@ impl Store {
 }
 
 /// Removes whatever is there.
-fn remove(path: &Path) -> Result<(), AtError> {
+pub(crate) fn remove(path: &Path) -> Result<(), AtError> {
     let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

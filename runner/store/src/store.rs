@@ -10,7 +10,9 @@ use std::{
 use eadem_model::{At, AtError, Digest, DigestWriter};
 
 use crate::{
-    Layer, StoreError, temporary,
+    Layer, StoreError,
+    discard::remove,
+    temporary,
     temporary::TemporaryDir,
     unpack::{self, UnpackError},
 };
@@ -171,12 +173,8 @@ impl Store {
         }
         rustix::fs::syncfs(File::open(dir.path()).at(dir.path())?).at(dir.path())?;
         // A note of an earlier one may be what a damaged one held.
-        match fs::remove_file(self.contents_path(diff_id)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(error).at(self.contents_path(diff_id)).map_err(Into::into);
-            }
-            _ => Ok(dir.name(&self.layer_dir(diff_id))?),
-        }
+        remove(&self.contents_path(diff_id))?;
+        Ok(dir.name(&self.layer_dir(diff_id))?)
     }
 }
 
