@@ -30,7 +30,7 @@ fn keys(run: &Run, standing: &str) -> BTreeSet<String> {
 #[test]
 fn a_plan_says_before_the_build_what_will_be_in_the_store_after_it() {
     let lane = Lane::root();
-    let world = world(lane, "units", "planned", "units: per-package", "bin/app");
+    let world = world(lane, "units", "planned", "units: per-package, inputs: {app: [README]}", "bin/app");
     let before = plan(lane, &world, "planned").stderr_has("0 in the store");
     let missing = keys(&before, "miss");
     assert!(keys(&before, "hit").is_empty() && missing.len() > 2, "{before}");

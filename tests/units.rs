@@ -15,7 +15,7 @@ use crate::support::{lane::Lane, run::Run, world::World};
 pub(crate) fn with_recipe(world: World, from: &str, name: &str, units: &str, test: &str) -> World {
     let text = world.read(&format!("recipes/{from}.yaml"));
     let text = text.replace(&format!("name: {from}\n"), &format!("name: {name}\n"));
-    let text = text.replace("cargo: {units: per-package}", "cargo: {}");
+    let text = text.replace("cargo: {units: per-package", "cargo: {").replace("cargo: {, ", "cargo: {");
     let text = text.replace("cargo: {", &format!("cargo: {{units: {units}, ")).replace(", }", "}");
     world.with(&format!("recipes/{name}.yaml"), format!("{text}env: {{UNITS_TEST: {test}}}\n"))
 }
@@ -58,7 +58,7 @@ fn same(world: &World, output: &str, dirs: [&str; 2]) -> bool {
 }
 
 #[test]
-fn what_is_unchanged_comes_from_the_store_and_an_edit_of_a_program_shows_in_it() {
+fn what_is_unchanged_comes_from_the_store_and_an_edit_of_a_program_builds_that_alone() {
     let lane = Lane::root();
     let world = with_recipe(world(lane, "units"), "units", "again", "per-package", "again");
     let first = build(lane, &world, "again", "one").1.expect("units");
@@ -69,6 +69,30 @@ fn what_is_unchanged_comes_from_the_store_and_an_edit_of_a_program_shows_in_it()
     let world = world.with("crate/app/src/main.rs", main);
     let third = build(lane, &world, "again", "three").1.expect("units");
     assert_eq!((third.total, third.rung), (first.total, Rung::PerPackage));
+    // The packages of a workspace are shown one by one: what did not change is not built again.
+    assert_eq!(third.total - third.hits, 5, "three programs, a build script and its run: {third:?}");
+    assert!(same(&world, "bin/app", ["one", "two"]) && !same(&world, "bin/app", ["one", "three"]));
+}
+
+#[test]
+fn a_unit_that_looks_for_one_file_is_shown_that_file_and_an_edit_of_another_builds_nothing() {
+    let lane = Lane::root();
+    let world = with_recipe(world(lane, "units"), "units", "finding", "auto", "finding");
+    let recipe = world.read("recipes/finding.yaml").replace(", inputs: {app: [README]}", "");
+    let world = world.with("recipes/finding.yaml", recipe).with("crate/NEWS", "nothing");
+    let (run, units) = build(lane, &world, "finding", "one");
+    let first = units.expect("units");
+    let [also] = &first.also[..] else { panic!("{first:?}") };
+    assert!(also.ends_with("`inputs: {app: [README]}` below `cargo:` in the recipe shows it these alone"));
+    assert_eq!((first.rung, first.fell.len()), (Rung::PerPackage, 0), "{run}");
+    assert!(!run.stderr().contains("README"), "{run}");
+
+    let world = world.with("crate/NEWS", "news");
+    let second = build(lane, &world, "finding", "two").1.expect("units");
+    assert_eq!((second.total - second.hits, &second.also), (0, &first.also));
+    let world = world.with("crate/README", "another\n");
+    let third = build(lane, &world, "finding", "three").1.expect("units");
+    assert_eq!(third.total - third.hits, 1, "{third:?}");
     assert!(same(&world, "bin/app", ["one", "two"]) && !same(&world, "bin/app", ["one", "three"]));
 }
 
@@ -191,19 +215,19 @@ fn of_twelve_units_with_three_faults_exactly_these_three_are_blamed() {
 fn a_path_that_a_build_script_tells_differs_only_if_it_reaches_the_program() {
     let lane = Lane::root();
     let world = with_recipe(world(lane, "units-path"), "units-path", "quiet", "per-package", "quiet");
-    let world = with_recipe(world, "units-path", "telling", "per-package", "telling");
-    let recipe = world.read("recipes/telling.yaml").replace("env: {", "env: {TELL_PATH: yes, ");
-    let world = world.with("recipes/telling.yaml", recipe);
+    let world = with_recipe(world, "units-path", "path-teller", "per-package", "path-teller");
+    let recipe = world.read("recipes/path-teller.yaml").replace("env: {", "env: {TELL_PATH: yes, ");
+    let world = world.with("recipes/path-teller.yaml", recipe);
     let (run, record) = verify(lane, &world, "quiet", &[]);
     drop(run.exit(0));
     let (_, check) = checked(&record);
     assert_eq!((check.guilty, check.followers, check.ran), (vec![], vec![], 4));
 
-    let (run, record) = verify(lane, &world, "telling", &[]);
+    let (run, record) = verify(lane, &world, "path-teller", &[]);
     let run = run.exit(1);
     assert_eq!(told(&checked(&record).1.guilty), [(Duty::Compile, "app 0.1.0")], "{run}");
     forget(&world, "quiet");
-    forget(&world, "telling");
+    forget(&world, "path-teller");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use eadem_model::{Digest, Rung};
+use eadem_model::{Digest, Rung, UnitsRecord};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
@@ -90,9 +90,12 @@ fn what_a_package_reads_of_other_sources_is_named_with_the_line_that_shows_it() 
                  `/build/src/assets/word.txt`; `inputs: {reader: [assets]}` below `cargo:` in the recipe shows it";
     let world = with_recipe(world, "open", "{units: auto}");
     let (run, units) = build(lane, &world, "open", "open");
-    drop(run.stderr_has(named));
+    // It is shown that alone, so nobody need do anything.
+    drop(run.stderr_lacks("assets"));
     let units = units.expect("units");
-    assert_eq!((units.rung, units.fell.len()), (Rung::Whole, 1), "{units:?}");
+    assert_eq!((units.rung, units.fell.len()), (Rung::PerPackage, 0), "{units:?}");
+    assert!(units.also[0].contains(named), "{units:?}");
+    drop(world.eadem(["show", "open"]).exit(0).stdout_has(named));
 
     let world = with_recipe(world, "strict", "{units: per-package}");
     drop(lane.run(&mut world.command(["lock", "strict"])).exit(0));
@@ -115,15 +118,16 @@ fn a_build_script_that_is_content_without_a_file_sees_it_as_in_one_room() {
     let mirror = Server::start().serve(MIRRORED, Answer::Whole(packed.clone()));
     let world = project(lane, &mirror, &packed);
     let world = with_recipe(world, "quiet", "{}");
+    let sought = "looks for sources that are not of its package: `/build/src/assets`";
+    let also = |units: Option<UnitsRecord>| units.expect("units").also;
     let (run, units) = build(lane, &world, "quiet", "quiet");
-    let run = run.stderr_has("looks for sources that are not of its package: `/build/src/assets`");
-    assert_eq!(units.expect("units").rung, Rung::Whole, "{run}");
+    assert!(also(units)[0].contains(sought), "{run}");
     let world = with_recipe(world, "loner", "{units: off}");
     drop(build(lane, &world, "loner", "loner"));
     assert_eq!([said(&world, "quiet"), said(&world, "loner")], ["wonder\n", "wonder\n"]);
     // What it was shown is part of the key, and where it is kept that it wants it.
     let world = world.with("crate/assets/word.txt", "more\n");
-    drop(build(lane, &world, "quiet", "edited").0.stderr_has("`/build/src/assets`"));
+    assert!(also(build(lane, &world, "quiet", "edited").1)[0].contains(sought));
     assert_eq!(said(&world, "edited"), "more\n");
     let world = with_recipe(world, "strictly", "{units: per-package}");
     drop(lane.run(&mut world.command(["lock", "strictly"])).exit(0));
@@ -145,7 +149,7 @@ fn a_directory_that_is_declared_and_not_there_is_named() {
     let world = with_recipe(world, "lost", "{units: per-package, inputs: {reader: [elsewhere]}}");
     drop(lane.run(&mut world.command(["lock", "lost"])).exit(0));
     let run = lane.run(&mut world.command(["build", "lost"])).exit(7).one_error();
-    drop(run.stderr_has("`/build/src/elsewhere` is no directory of the recipe's sources"));
+    drop(run.stderr_has("`/build/src/elsewhere` is no directory and no file of the recipe's sources"));
 }
 
 #[test]

@@ -68,16 +68,16 @@ pub(crate) fn failed(unit: &Unit) -> String {
 
 /// What a unit looked for that its own room does not show, and what to declare so that it does.
 ///
-/// `ran` is what came of it there, `wide` what it gave with all sources.
+/// `ran` is what it looked for and what it said where it was shown nothing besides, `wide` what it gave then.
 pub(crate) fn unseen(
     bench: &Bench<'_>,
     unit: &Unit,
-    ran: &Ran,
+    ran: (&BTreeSet<String>, &[u8]),
     wide: &UnitRecord,
 ) -> Result<String, DriveError> {
     let mut read = read_elsewhere(bench, unit, ran, wide)?;
     let is_covered = |sought: &&String| read.iter().any(|read| lies_in(read, sought));
-    let rest: Vec<_> = ran.sought.iter().filter(|sought| !is_covered(sought)).cloned().collect();
+    let rest: Vec<_> = ran.0.iter().filter(|sought| !is_covered(sought)).cloned().collect();
     read.extend(rest);
     let Unit { kind, package, .. } = unit;
     let named = read.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
@@ -93,7 +93,7 @@ pub(crate) fn unseen(
     })
 }
 
-/// The directories that hold files, as a recipe names them; nothing if it cannot name one of them.
+/// The directories that hold files, or the files, as a recipe names them; nothing if it cannot name one of them.
 fn directories(bench: &Bench<'_>, read: &BTreeSet<String>) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     let mut dirs = BTreeSet::new();
@@ -116,10 +116,10 @@ fn below_source<'a>(bench: &Bench<'_>, dir: &'a str) -> Option<&'a str> {
 fn read_elsewhere(
     bench: &Bench<'_>,
     unit: &Unit,
-    ran: &Ran,
+    (sought, stderr): (&BTreeSet<String>, &[u8]),
     wide: &UnitRecord,
 ) -> Result<BTreeSet<String>, DriveError> {
-    let mut said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    let mut said = String::from_utf8_lossy(stderr).into_owned();
     said += &String::from_utf8_lossy(&bench.store.read_blob(&wide.stdout)?);
     // What the compiler read, in the words of make.
     for entry in wide.tree.entries.iter().filter(|(path, _)| path.as_str().ends_with(".d")) {
@@ -128,9 +128,9 @@ fn read_elsewhere(
         }
     }
     let is_sought = |path: &String| {
-        ran.sought.iter().any(|sought| lies_in(path, sought)) && bench.sources.has(bench.places, path)
+        sought.iter().any(|sought| lies_in(path, sought)) && bench.sources.has(bench.places, path)
     };
-    let roots = bench.roots(unit);
+    let roots = bench.roots(unit, &BTreeSet::new());
     let is_elsewhere = |path: &String| !roots.iter().any(|root| lies_in(path, root)) && is_sought(path);
     Ok(paths_in(&said).map(|path| absolute(&unit.cwd, path)).filter(is_elsewhere).collect())
 }

@@ -57,7 +57,7 @@ pub struct Site<'a> {
     pub round: &'a Round,
     /// What units see of the sources.
     pub rung: Rung,
-    /// Whether a unit that looks for more than that sees all sources; else the rung does not bear the build.
+    /// Whether a unit that looks for more than that is shown it; else the rung does not bear the build.
     pub may_widen: bool,
     /// What units of a package see besides, by the package's name.
     pub declared: &'a Declared,
@@ -170,16 +170,16 @@ impl Site<'_> {
         let session = Session::new(bench, proxy::path(&driver.setting), &*way);
         let mut outcome = self.serve(driver, out, watch, &session)?;
         session.bench.sources.note()?;
-        let Tally { total, hits, cpu_ms, keys, given, trouble, exceeded, unseen } = session.finish();
+        let Tally { total, hits, cpu_ms, keys, given, trouble, exceeded, fell, also } = session.finish();
         add_skipped(&mut outcome.skipped, skipped.into_inner().unwrap_or_else(PoisonError::into_inner));
         // Cargo only knows that something failed.
         if let (Ending::Failed(_), Some(ending)) = (&outcome.ending, exceeded) {
             outcome.ending = ending;
         }
         let fall = trouble.unless_broken()?;
-        let rung = if unseen.is_empty() { self.rung } else { Rung::Whole };
-        let fell = unseen.into_iter().collect();
-        let units = UnitsRecord { rung, total, hits, cpu_ms, fell, keys, check: None };
+        let rung = if fell.is_empty() { self.rung } else { Rung::Whole };
+        let [fell, also] = [fell, also].map(|words| words.into_iter().collect());
+        let units = UnitsRecord { rung, total, hits, cpu_ms, fell, also, keys, check: None };
         Ok(Driven { outcome, units, given, fall })
     }
 
@@ -206,7 +206,7 @@ impl Site<'_> {
             plan: &self.round.plan,
             setting: &self.round.setting,
             places,
-            sources: Sources::new(self.store, &self.round.plan),
+            sources: Sources::new(self.store, &self.round.plan.inputs),
             declared: self.declared,
             rung: self.rung,
             may_widen: self.may_widen,

@@ -10,7 +10,7 @@ use std::{
 use eadem_model::{
     Cancel, Digest, Ending, EngineError, Entry, Event, Input, Inputs, Isolation, Limits, Output, Plan,
     RoomPath, Root, Round, Rung, Setting, Skipped, Text, Tree, TreePath, UnitKind, UnitNews, UnitRecord,
-    UnitStep, Veil, Watch, Workshop, document::Version1,
+    UnitStep, Unseen, Veil, View, Watch, Workshop, document::Version1,
 };
 use eadem_store::{StartDir, Store};
 
@@ -22,6 +22,9 @@ use crate::{
     source::Sources,
     unit::Unit,
 };
+
+/// Who looks for more places than this is shown all sources: each is a mount.
+const MANY: usize = 16;
 
 /// Where a tree of outputs holds what a unit wrote.
 const OUT: &str = "out";
@@ -40,7 +43,7 @@ pub(crate) struct Bench<'a> {
     /// What the recipe lets units of a package see besides.
     pub(crate) declared: &'a Declared,
     pub(crate) rung: Rung,
-    /// Whether a unit that looks for more than it is shown may see all sources.
+    /// Whether a unit that looks for more than it is shown may see it.
     pub(crate) may_widen: bool,
     pub(crate) events: &'a (dyn Fn(Event) + Sync),
     pub(crate) cancel: Cancel,
@@ -70,9 +73,10 @@ pub(crate) struct Ran {
 /// A unit with everything that decides its bytes.
 pub(crate) struct Work {
     pub(crate) key: Digest,
-    /// What an earlier run looked for that its room did not show, in words, and the key of that run: now its room
-    /// shows all sources.
-    pub(crate) unseen: Option<(Digest, String)>,
+    /// What its room shows besides the sources of its package.
+    pub(crate) view: View,
+    /// What an earlier run looked for that its room did not show, and the key of that run: now its room shows it.
+    pub(crate) unseen: Option<(Digest, Unseen)>,
     plan: Plan,
     start: Tree,
 }
@@ -96,18 +100,19 @@ impl Bench<'_> {
 
     /// Makes a unit's plan and its key.
     pub(crate) fn work(&self, unit: &Unit) -> Result<Work, DriveError> {
-        let work = self.work_on(self.rung, unit)?;
+        let view = if self.rung == Rung::Whole { View::All } else { View::These(BTreeSet::new()) };
+        let work = self.work_with(view, unit)?;
         match self.recorded(&work.key)?.and_then(|record| record.unseen) {
-            Some(why) => {
-                let unseen = Some((work.key, why));
-                Ok(Work { unseen, ..self.work_on(Rung::Whole, unit)? })
+            Some(unseen) => {
+                let wide = self.work_with(unseen.view.clone(), unit)?;
+                Ok(Work { unseen: Some((work.key, unseen)), ..wide })
             }
             None => Ok(work),
         }
     }
 
-    /// The same, with the sources that units see on a certain rung.
-    pub(crate) fn work_on(&self, rung: Rung, unit: &Unit) -> Result<Work, DriveError> {
+    /// The same, for a unit that is shown certain sources besides those of its package.
+    pub(crate) fn work_with(&self, view: View, unit: &Unit) -> Result<Work, DriveError> {
         let argv: Vec<Text> = unit.argv.iter().map(|word| self.places.text(word)).collect();
         let env: BTreeMap<String, Text> =
             unit.env.iter().map(|(name, value)| (name.clone(), self.places.text(value))).collect();
@@ -115,8 +120,8 @@ impl Bench<'_> {
             UnitKind::Query => Text::root(Root::Home),
             _ => self.places.text(&unit.cwd),
         };
-        let sources = self.inputs(rung, unit)?;
-        let veils = self.veils(rung, unit, &sources)?;
+        let sources = self.inputs(&view, unit)?;
+        let veils = self.veils(&view, unit, &sources)?;
         let inputs = self.digests(unit, &sources)?;
         let keyed = keyed(&env);
         let key = UnitKey { kind: unit.kind, argv: &argv, env: &keyed, cwd: &cwd, inputs }.digest(self.plan);
@@ -140,33 +145,49 @@ impl Bench<'_> {
             veils,
             ..self.plan.clone()
         };
-        Ok(Work { key, unseen: None, plan, start })
+        Ok(Work { key, view, unseen: None, plan, start })
     }
 
-    fn inputs(&self, rung: Rung, unit: &Unit) -> Result<Vec<Input>, DriveError> {
-        if unit.kind != UnitKind::Query && rung == Rung::Whole {
-            return Ok(self.sources.all().cloned().collect());
-        }
-        let roots = self.roots(unit);
+    fn inputs(&self, view: &View, unit: &Unit) -> Result<Vec<Input>, DriveError> {
+        let also = match view {
+            View::All if unit.kind != UnitKind::Query => return Ok(self.sources.all().cloned().collect()),
+            View::All => &BTreeSet::new(),
+            View::These(also) => also,
+        };
+        let roots = self.roots(unit, also);
         Ok(roots.iter().map(|root| self.sources.input(self.places, root)).collect::<Result<_, _>>()?)
     }
 
     /// What a unit's room has only names of; questions are of the toolchain alone.
-    fn veils(&self, rung: Rung, unit: &Unit, shown: &[Input]) -> Result<Vec<Veil>, DriveError> {
-        match (rung, unit.kind) {
-            (Rung::Whole, _) | (_, UnitKind::Query) => Ok(Vec::new()),
+    fn veils(&self, view: &View, unit: &Unit, shown: &[Input]) -> Result<Vec<Veil>, DriveError> {
+        match (view, unit.kind) {
+            (View::All, _) | (_, UnitKind::Query) => Ok(Vec::new()),
             _ => Ok(self.sources.veils(shown)?),
         }
     }
 
-    /// The directories of sources that a unit sees of its own and of others; none lies in another one.
-    pub(crate) fn roots(&self, unit: &Unit) -> BTreeSet<String> {
+    /// What a unit sees of the sources of its own, of others and besides; none lies in another one.
+    pub(crate) fn roots(&self, unit: &Unit, also: &BTreeSet<String>) -> BTreeSet<String> {
         let name = unit.package.split(' ').next().unwrap_or_default();
         let declared = self.declared.get(name).filter(|_| unit.kind != UnitKind::Query);
         let mut roots = unit.needs.sources.clone();
         roots.extend(declared.into_iter().flatten().map(|dir| self.places.of_source(dir)));
+        roots.extend(also.iter().cloned());
         let is_outermost = |root: &&String| !roots.iter().any(|other| other != *root && lies_in(root, other));
         roots.iter().filter(is_outermost).cloned().collect()
+    }
+
+    /// A view that shows besides what a unit looked for, if it can be shown by itself; else all.
+    pub(crate) fn wider(&self, view: &View, sought: &BTreeSet<String>) -> View {
+        let is_one = |path: &String| self.sources.input(self.places, path).is_ok();
+        match view {
+            View::These(also)
+                if sought.len() <= MANY && sought.iter().all(is_one) && !sought.is_subset(also) =>
+            {
+                View::These(also.union(sought).cloned().collect())
+            }
+            _ => View::All,
+        }
     }
 
     fn digests(&self, unit: &Unit, sources: &[Input]) -> Result<Vec<(Text, InputKind, Digest)>, DriveError> {

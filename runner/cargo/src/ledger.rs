@@ -37,7 +37,7 @@ pub(crate) enum Second {
     /// As in the first; some of a build script's outputs are shown as they are in that setting.
     Alike(BTreeMap<TreePath, Entry>),
     /// It differs by itself: what it gave.
-    Guilty(UnitRecord),
+    Guilty(Box<UnitRecord>),
     /// It could not run with what the first pass gave, which names places of the first.
     Unsettled,
 }
@@ -91,7 +91,7 @@ impl Ledger {
         book.taint(unit, &gave);
         book.blamed.insert(Identity::of(unit));
         book.check.guilty.push(blame(unit, outputs));
-        book.second.insert(key, Second::Guilty(gave));
+        book.second.insert(key, Second::Guilty(Box::new(gave)));
     }
 
     pub(crate) fn note_unsettled(&self, key: Digest, unit: &Unit, first: &UnitRecord) {

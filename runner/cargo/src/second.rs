@@ -86,7 +86,7 @@ impl Way for Following<'_> {
                 show(bench, unit, &shown);
                 Ok(Given::Known(first))
             }
-            (Some(Second::Guilty(second)), _) => Ok(Given::Known(second)),
+            (Some(Second::Guilty(second)), _) => Ok(Given::Known(*second)),
             _ => self.run(bench, unit, work),
         }
     }

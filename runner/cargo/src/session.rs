@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use eadem_model::{Digest, Door, Ending, Rung, Tree, UnitKind, UnitRecord, Wire};
+use eadem_model::{Digest, Door, Ending, Rung, Tree, UnitKind, UnitRecord, Unseen, View, Wire};
 
 use crate::{
     DriveError, Fall, Graph,
@@ -39,8 +39,10 @@ pub(crate) struct Tally {
     pub(crate) trouble: Trouble,
     /// Every file that was given to cargo as it is.
     pub(crate) given: BTreeSet<Digest>,
-    /// What units looked for that their own rooms do not show, in words.
-    pub(crate) unseen: BTreeSet<String>,
+    /// What units looked for that their own rooms do not show, in words, and were shown with all sources.
+    pub(crate) fell: BTreeSet<String>,
+    /// The same, of what they were shown alone.
+    pub(crate) also: BTreeSet<String>,
     /// How the first unit ended that took more than it may.
     pub(crate) exceeded: Option<Ending>,
 }
@@ -84,16 +86,20 @@ impl<'a> Session<'a> {
     }
 
     fn serve(&self, request: Request, client: &mut Client<'_>) -> Result<(), DriveError> {
-        let unit = Unit::read(request, &self.proxy, self.bench.places, &self.graph())?;
+        let root = |path: &str| self.bench.sources.package_root(self.bench.places, path);
+        let unit = Unit::read(request, &self.proxy, &self.graph(), &root)?;
         let work = self.bench.work(&unit)?;
-        if let Some((narrow, why)) = work.unseen.clone()
-            && !self.may_widen(narrow, why, client)
+        if let Some((narrow, unseen)) = &work.unseen
+            && !self.may_widen(*narrow, unseen, client)
         {
             return Ok(());
         }
-        let key = work.key;
+        let (key, view) = (work.key, work.view.clone());
         let given = self.way.obtain(&self.bench, &unit, work)?;
-        self.settle(unit, key, given, client)
+        match given {
+            Given::Sought(ran) => self.widen(unit, (key, view), ran, client),
+            given => self.settle(unit, key, given, client),
+        }
     }
 
     fn settle(
@@ -117,50 +123,60 @@ impl<'a> Session<'a> {
                 client.end(&Ending::Cancelled);
                 Ok(())
             }
-            Given::Failed(ran) => {
+            // With all sources in its room there is nothing else to look for.
+            Given::Failed(ran) | Given::Sought(ran) => {
                 self.fail(&unit, &ran, client);
                 Ok(())
             }
-            Given::Sought(ran) => self.widen(unit, key, &ran, client),
         }
     }
 
-    /// Runs a unit again, with all sources, that looked for some which its own room does not show.
+    /// Runs a unit again that looked for sources which its own room does not show, with these in its room, until it
+    /// looks for no more.
     fn widen(
         &self,
         unit: Unit,
-        narrow: Digest,
-        ran: &Ran,
+        (narrow, mut view): (Digest, View),
+        mut ran: Ran,
         client: &mut Client<'_>,
     ) -> Result<(), DriveError> {
-        let work = self.bench.work_on(Rung::Whole, &unit)?;
-        let key = work.key;
-        let given = self.way.obtain(&self.bench, &unit, work)?;
+        let (mut sought, first) = (BTreeSet::new(), std::mem::take(&mut ran.stderr));
+        let (key, given) = loop {
+            view = self.bench.wider(&view, &ran.sought);
+            sought.append(&mut ran.sought);
+            let work = self.bench.work_with(view.clone(), &unit)?;
+            let key = work.key;
+            match self.way.obtain(&self.bench, &unit, work)? {
+                Given::Sought(again) if view != View::All => ran = again,
+                given => break (key, given),
+            }
+        };
         if let Given::Known(record) | Given::Made(record) = &given {
-            let why = diagnosis::unseen(&self.bench, &unit, ran, record)?;
-            self.bench.store.put_unit(&narrow, &self.signpost(record, &why)?)?;
-            if !self.may_widen(narrow, why, client) {
+            let why = diagnosis::unseen(&self.bench, &unit, (&sought, &first), record)?;
+            let unseen = Unseen { why, view };
+            self.bench.store.put_unit(&narrow, &self.signpost(record, unseen.clone())?)?;
+            if !self.may_widen(narrow, &unseen, client) {
                 return Ok(());
             }
         }
         self.settle(unit, key, given, client)
     }
 
-    /// Whether a unit may see all sources, as it wants to; if not, this rung does not bear the build.
-    fn may_widen(&self, narrow: Digest, why: String, client: &mut Client<'_>) -> bool {
+    /// Whether a unit may see more, as it wants to; if not, this rung does not bear the build.
+    fn may_widen(&self, narrow: Digest, unseen: &Unseen, client: &mut Client<'_>) -> bool {
         if self.bench.may_widen {
-            self.tally().widen(narrow, why);
+            self.tally().widen(narrow, unseen);
         } else {
-            client.refuse(&why);
-            self.tally().trouble.note(Fall { why, to: Some(Rung::Whole) });
+            client.refuse(&unseen.why);
+            self.tally().trouble.note(Fall { why: unseen.why.clone(), to: Some(Rung::Whole) });
         }
         self.bench.may_widen
     }
 
     /// What is kept in the place of what a unit gave that looked for more than it saw.
-    fn signpost(&self, record: &UnitRecord, why: &str) -> Result<UnitRecord, DriveError> {
+    fn signpost(&self, record: &UnitRecord, unseen: Unseen) -> Result<UnitRecord, DriveError> {
         let nothing = self.bench.store.put_blob(b"")?;
-        let (tree, unseen) = (Tree::default(), Some(why.to_owned()));
+        let (tree, unseen) = (Tree::default(), Some(unseen));
         Ok(UnitRecord { tree, stdout: nothing, stderr: nothing, checked: None, unseen, ..record.clone() })
     }
 
@@ -184,10 +200,11 @@ impl<'a> Session<'a> {
 }
 
 impl Tally {
-    /// Notes that a unit sees all sources, and under which key that is kept.
-    fn widen(&mut self, narrow: Digest, why: String) {
+    /// Notes that a unit sees more than its package, and under which key that is kept.
+    fn widen(&mut self, narrow: Digest, Unseen { why, view }: &Unseen) {
         self.keys.insert(narrow);
-        self.unseen.insert(why);
+        let words = if *view == View::All { &mut self.fell } else { &mut self.also };
+        words.insert(why.clone());
     }
 
     /// Counts a unit that came from the store, or ran.

@@ -7,34 +7,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use eadem_model::{Digest, Input, PathError, Plan, Root, TreePath, Veil};
+use eadem_model::{Digest, Input, PathError, Root, TreePath, Veil};
 use eadem_store::{Contents, Store, StoreError};
 
 use crate::{Places, Shape, graph::lies_in};
 
-/// The root of the sources that a path belongs to: the package for a vendored one, and for one of the
-/// recipe's own sources all of these, since workspaces share files.
-///
-/// # Errors
-/// [`Shape`] for a path that is no source.
-pub(crate) fn package_root(places: &Places, path: &str) -> Result<String, Shape> {
-    let stranger = || Shape::new(format!("`{path}` lies in no package of the sources"));
-    match places.locate(path) {
-        Some((Root::Source, below)) => Ok(cut(path, below.as_ref(), 0)),
-        Some((Root::Cargo, Some(below))) if below.as_str().starts_with("vendor/") => {
-            Ok(cut(path, Some(&below), 2))
-        }
-        _ => Err(stranger()),
-    }
-}
-
-/// A path with so many parts of what lies below its root.
-fn cut(path: &str, below: Option<&TreePath>, n_parts: usize) -> String {
-    let below = below.map_or("", TreePath::as_str);
-    let dropped: usize = below.split('/').skip(n_parts).map(|part| part.len() + 1).sum();
-    let dropped = if below.is_empty() { 0 } else { dropped };
-    path[..path.len() - dropped].to_owned()
-}
+/// What makes a directory a package.
+const MANIFEST: &str = "Cargo.toml";
 
 /// A layer and a directory in it.
 type Place = (Digest, TreePath);
@@ -51,19 +30,32 @@ pub(crate) struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
-    pub(crate) fn new(store: &'a Store, plan: &'a Plan) -> Self {
-        Self {
-            store,
-            inputs: &plan.inputs,
-            known: Mutex::default(),
-            noted: Mutex::default(),
-            listed: Mutex::default(),
-        }
+    pub(crate) fn new(store: &'a Store, inputs: &'a [Input]) -> Self {
+        Self { store, inputs, known: Mutex::default(), noted: Mutex::default(), listed: Mutex::default() }
     }
 
     /// The inputs that show everything, for units that may see it.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Input> {
         self.inputs.iter()
+    }
+
+    /// The root of the sources that a path belongs to: the directory of its package, or all of the recipe's own
+    /// sources if it lies in no package of theirs.
+    ///
+    /// # Errors
+    /// [`Shape`] for a path that is no source.
+    pub(crate) fn package_root(&self, places: &Places, path: &str) -> Result<String, Shape> {
+        let stranger = || Shape::new(format!("`{path}` lies in no package of the sources"));
+        match places.locate(path) {
+            Some((Root::Source, below)) => {
+                let dirs = std::iter::successors(below, TreePath::parent);
+                let dirs = dirs.map(|dir| format!("{}/{dir}", places.at(Root::Source)));
+                let package = dirs.into_iter().find(|dir| self.has(places, &format!("{dir}/{MANIFEST}")));
+                Ok(package.unwrap_or_else(|| places.at(Root::Source).to_owned()))
+            }
+            Some((Root::Cargo, Some(below))) => vendored(places, &below).ok_or_else(stranger),
+            _ => Err(stranger()),
+        }
     }
 
     /// The input that shows one root of sources.
@@ -75,10 +67,9 @@ impl<'a> Sources<'a> {
             None => whole.subpath.clone(),
             Some(below) => whole.subpath.join(below.as_str()).map_err(|_| unknown())?,
         };
-        if !self.is_directory(&whole.layer, &subpath) {
-            return Err(Shape::new(format!("`{root}` is no directory of the recipe's sources")));
-        }
-        Ok(Input { layer: whole.layer, subpath, at, below })
+        let unfit = || Shape::new(format!("`{root}` is no directory and no file of the recipe's sources"));
+        let file = self.is_file(&whole.layer, &subpath).ok_or_else(unfit)?;
+        Ok(Input { layer: whole.layer, subpath, at, below, file })
     }
 
     /// Whether a path leads to something among all sources.
@@ -88,13 +79,15 @@ impl<'a> Sources<'a> {
         inputs.any(|input| self.path(&input.layer, &input.subpath).join(below.as_str()).exists())
     }
 
-    /// The directory that a path names or lies in, if it leads to something of the sources.
+    /// The directory that a path names or lies in, if it leads to something of the sources; a file beside all packages
+    /// stands for itself.
     pub(crate) fn directory<'p>(&self, places: &Places, path: &'p str) -> Option<&'p str> {
         let (at, below) = places.locate(path)?;
         let Some(below) = below else { return Some(path) };
         let whole = self.inputs.iter().find(|input| input.at == at)?;
         let found = self.path(&whole.layer, &whole.subpath).join(below.as_str()).symlink_metadata().ok()?;
-        if found.is_dir() { Some(path) } else { path.rsplit_once('/').map(|(dir, _)| dir) }
+        let is_itself = found.is_dir() || below.parent().is_none();
+        if is_itself { Some(path) } else { path.rsplit_once('/').map(|(dir, _)| dir) }
     }
 
     /// The names of all that lies beside what is shown.
@@ -152,11 +145,13 @@ impl<'a> Sources<'a> {
         Ok(listed)
     }
 
-    /// Whether a path leads to a directory without a link: rooms follow none.
-    fn is_directory(&self, layer: &Digest, subpath: &TreePath) -> bool {
-        let above = std::iter::successors(Some(subpath.clone()), TreePath::parent);
-        let is_real = |path: &Path| path.symlink_metadata().is_ok_and(|found| found.is_dir());
-        above.into_iter().all(|path| is_real(&self.path(layer, &path)))
+    /// Whether a path leads to a file, or to a directory, without a link: rooms follow none.
+    fn is_file(&self, layer: &Digest, subpath: &TreePath) -> Option<bool> {
+        let kind = |path: &TreePath| Some(self.path(layer, path).symlink_metadata().ok()?.file_type());
+        let mut above = std::iter::successors(subpath.parent(), TreePath::parent);
+        let is_reached = above.all(|path| kind(&path).is_some_and(|kind| kind.is_dir()));
+        let found = kind(subpath).filter(|kind| is_reached && (kind.is_dir() || kind.is_file()))?;
+        Some(found.is_file())
     }
 
     fn path(&self, layer: &Digest, subpath: &TreePath) -> PathBuf {
@@ -218,6 +213,13 @@ impl<'a> Sources<'a> {
     }
 }
 
+/// The directory of a vendored package, below CARGO_HOME.
+fn vendored(places: &Places, below: &TreePath) -> Option<String> {
+    let mut parts = below.as_str().split('/');
+    let (vendor, package) = (parts.next().filter(|dir| *dir == "vendor")?, parts.next()?);
+    Some(format!("{}/{vendor}/{package}", places.at(Root::Cargo)))
+}
+
 fn place(input: &Input) -> Place {
     (input.layer, input.subpath.clone())
 }
@@ -232,18 +234,37 @@ fn names_in(dir: &Path) -> io::Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use eadem_model::Setting;
+    use eadem_store::{Layer, Node};
 
     use super::*;
 
     #[test]
-    fn a_vendored_package_is_one_directory_and_a_workspace_is_whole() {
+    fn the_root_of_a_source_is_its_package_or_all_where_there_is_none() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(dir.path()).expect("a store");
+        let mut layer = Layer::new();
+        for path in ["src/crates/one/Cargo.toml", "src/crates/one/src/lib.rs", "src/shared/data.txt"] {
+            layer.add(path.parse().expect("clean"), Node::file("x", 1)).expect("new");
+        }
+        let layer = store.lay_out(layer).expect("laid out");
+        let inputs = [Input {
+            layer,
+            subpath: "src".parse().expect("clean"),
+            at: Root::Source,
+            below: None,
+            file: false,
+        }];
+        let sources = Sources::new(&store, &inputs);
         let places = Places::of(&Setting::baseline());
-        let root = |path: &str| package_root(&places, path).ok();
-        let vendored = Some("/build/cargo/vendor/libc-0.2.1".to_owned());
-        assert_eq!(root("/build/cargo/vendor/libc-0.2.1"), vendored);
-        assert_eq!(root("/build/cargo/vendor/libc-0.2.1/src/unix"), vendored);
-        assert_eq!(root("/build/src"), Some("/build/src".to_owned()));
-        assert_eq!(root("/build/src/crates/one"), Some("/build/src".to_owned()));
+        let root = |path: &str| sources.package_root(&places, path).ok();
+        let is = |path: &str| Some(path.to_owned());
+        assert_eq!(root("/build/cargo/vendor/libc-0.2.1"), is("/build/cargo/vendor/libc-0.2.1"));
+        assert_eq!(root("/build/cargo/vendor/libc-0.2.1/src/unix"), is("/build/cargo/vendor/libc-0.2.1"));
+        assert_eq!(root("/build/src/crates/one"), is("/build/src/crates/one"));
+        assert_eq!(root("/build/src/crates/one/src/deep"), is("/build/src/crates/one"));
+        for path in ["/build/src", "/build/src/crates", "/build/src/shared", "/build/src/crates/two"] {
+            assert_eq!(root(path), is("/build/src"), "{path}");
+        }
         for path in ["/build/cargo", "/build/cargo/config.toml", "/build/target/x", "/etc", "yes"] {
             assert_eq!(root(path), None, "{path}");
         }

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use eadem_model::UnitKind;
 
-use crate::{
-    Built, Call, Graph, Needs, Places, Shape, environment::cleaned, source::package_root, wire::Request,
-};
+use crate::{Built, Call, Graph, Needs, Shape, environment::cleaned, wire::Request};
 
 /// One call of cargo's, understood.
 #[derive(Debug)]
@@ -28,6 +26,9 @@ pub(crate) struct Unit {
     pub(crate) is_primary: bool,
 }
 
+/// Gives the root of the sources that a path belongs to.
+type RootOf<'a> = &'a dyn Fn(&str) -> Result<String, Shape>;
+
 /// A request in text.
 struct Asked {
     argv: Vec<String>,
@@ -36,12 +37,18 @@ struct Asked {
 }
 
 impl Unit {
-    /// Reads a request of the proxy, which has this path if it stands for the compiler.
-    pub(crate) fn read(request: Request, proxy: &str, places: &Places, graph: &Graph) -> Result<Self, Shape> {
+    /// Reads a request of the proxy, which has this path if it stands for the compiler; `root` gives the root of the
+    /// sources that a path belongs to.
+    pub(crate) fn read(
+        request: Request,
+        proxy: &str,
+        graph: &Graph,
+        root: RootOf<'_>,
+    ) -> Result<Self, Shape> {
         let Asked { mut argv, env, cwd } = Asked::of(request)?;
         let is_compiler = argv.first().is_some_and(|program| program == proxy);
         let package = package(&env);
-        let source = env.get("CARGO_MANIFEST_DIR").map(|dir| package_root(places, dir)).transpose()?;
+        let source = env.get("CARGO_MANIFEST_DIR").map(|dir| root(dir)).transpose()?;
         let is_primary = env.contains_key("CARGO_PRIMARY_PACKAGE");
         let own_out = env.get("OUT_DIR").cloned();
         let env = cleaned(env, |path| graph.is_script_output(path));
@@ -60,13 +67,13 @@ impl Unit {
         };
         if is_compiler {
             argv.remove(0);
-            rest.compiler(argv, places, graph)
+            rest.compiler(argv, graph, root)
         } else {
-            rest.script(argv, places, graph)
+            rest.script(argv, graph, root)
         }
     }
 
-    fn compiler(mut self, argv: Vec<String>, places: &Places, graph: &Graph) -> Result<Self, Shape> {
+    fn compiler(mut self, argv: Vec<String>, graph: &Graph, root: RootOf<'_>) -> Result<Self, Shape> {
         if argv.is_empty() {
             return Err(Shape::new("cargo calls no compiler"));
         }
@@ -83,17 +90,17 @@ impl Unit {
         self.built.proc_macro = call.is_proc_macro();
         self.needs = graph.needs(&call, &mut self.built)?;
         // A build script may have said that a library lies among its package's sources.
-        self.needs.sources.extend(call.search.iter().filter_map(|dir| package_root(places, dir).ok()));
+        self.needs.sources.extend(call.search.iter().filter_map(|dir| root(dir).ok()));
         self.call = call;
         Ok(self)
     }
 
-    fn script(mut self, argv: Vec<String>, places: &Places, graph: &Graph) -> Result<Self, Shape> {
+    fn script(mut self, argv: Vec<String>, graph: &Graph, root: RootOf<'_>) -> Result<Self, Shape> {
         let program = argv.first().ok_or_else(|| Shape::new("cargo runs nothing"))?;
         if self.out_dir.is_none() {
             return Err(Shape::new(format!("cargo runs `{program}`, which is no build script")));
         }
-        let package = |text: &str| package_root(places, text).ok();
+        let package = |text: &str| root(text).ok();
         self.needs = graph.script_needs(program, &self.env, package)?;
         self.needs.sources.extend(self.built.source.clone());
         self.argv = argv;
@@ -133,8 +140,6 @@ fn absolute(cwd: &str, path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use eadem_model::Setting;
-
     use super::*;
 
     const PROXY: &str = "/home/builder/proxy";
@@ -144,8 +149,11 @@ mod tests {
         let argv = [PROXY, "rustc"].into_iter().chain(words.split(' ')).map(bytes).collect();
         let env = env.map(|(name, value)| (bytes(name), bytes(value))).into();
         let request = Request { argv, env, cwd: bytes("/build/src") };
-        let places = Places::of(&Setting::baseline());
-        Unit::read(request, PROXY, &places, &Graph::default()).expect("cargo may ask so")
+        let root = |path: &str| match path.strip_prefix("/build/cargo/vendor/") {
+            Some(below) => Ok(format!("/build/cargo/vendor/{}", below.split('/').next().unwrap_or_default())),
+            None => Err(Shape::new(path.to_owned())),
+        };
+        Unit::read(request, PROXY, &Graph::default(), &root).expect("cargo may ask so")
     }
 
     #[test]

@@ -103,7 +103,8 @@ impl<'a> Walk<'a> {
     }
 
     fn serve(&self, request: Request, client: &mut Client<'_>) -> Result<(), DriveError> {
-        let unit = Unit::read(request, &self.proxy, self.bench.places, &self.graph())?;
+        let root = |path: &str| self.bench.sources.package_root(self.bench.places, path);
+        let unit = Unit::read(request, &self.proxy, &self.graph(), &root)?;
         if unit.kind == UnitKind::Query {
             return self.ask(unit, client);
         }

@@ -167,6 +167,7 @@ fn cut(units: &UnitsRecord, store: &Store) -> Vec<Line> {
     let UnitsRecord { rung, total, hits, .. } = units;
     let mut lines = vec![("units", format!("{total} {rung}, {hits} from the store"))];
     lines.extend(units.fell.iter().map(|why| ("fell", why.clone())));
+    lines.extend(units.also.iter().map(|why| ("also", why.clone())));
     for key in &units.keys {
         match store.unit_record(key).unwrap_or_default() {
             Some(record) if record.kind == UnitKind::Query => {}

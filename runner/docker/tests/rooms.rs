@@ -367,6 +367,7 @@ fn a_link_in_a_layer_does_not_lead_out(world: &World<'_>) {
         subpath: "planted".parse().expect("clean"),
         at: Root::Source,
         below: None,
+        file: false,
     };
     assert!(matches!(world.run(&round).outcome, Err(EngineError::Io { .. })));
 }

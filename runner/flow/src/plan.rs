@@ -33,6 +33,7 @@ fn inputs(lock: &RecipeLock) -> Vec<Input> {
         subpath: subpath.parse().expect("a clean path"),
         at,
         below: None,
+        file: false,
     };
     vec![input("src", Root::Source), input("cargo", Root::Cargo)]
 }

@@ -142,8 +142,10 @@ impl Stand<'_> {
 /// Whether what a round gave answers for a job: on a rung that its recipe does not allow, a build script that is
 /// content without a file may not have seen it. In one room everything is seen.
 pub(crate) fn fits(job: &Job, round: &RoundRecord) -> bool {
-    let rung = round.units.as_ref().map_or(Rung::OneRoom, |units| units.rung);
-    rung == Rung::OneRoom || job.recipe.cargo.units.rungs().contains(&rung)
+    let Some(units) = &round.units else { return true };
+    let may_widen = job.recipe.cargo.units == Units::Auto;
+    let is_allowed = job.recipe.cargo.units.rungs().contains(&units.rung);
+    units.rung == Rung::OneRoom || is_allowed && (units.also.is_empty() || may_widen)
 }
 
 /// An output that is not as a unit gave it: cargo wrote it by itself, in a room that no pass of a verification
@@ -189,6 +191,7 @@ fn in_one_room(mut ran: Ran, fell: Vec<String>) -> Ran {
         hits: 0,
         cpu_ms: 0,
         fell,
+        also: Vec::new(),
         keys: BTreeSet::new(),
         check: None,
     });

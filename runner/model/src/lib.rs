@@ -47,7 +47,7 @@ pub use setting::{DirectoryOrder, Processors, Roots, Setting, User};
 pub use tree::{Difference, Entry, Tree};
 pub use unit::{
     Blame, Duty, Forecast, Rung, UnitKind, UnitNews, UnitProof, UnitRecord, UnitStep, Units, UnitsCheck,
-    UnitsRecord,
+    UnitsRecord, Unseen, View,
 };
 pub use veil::{RoomVeil, Veil};
 pub use verdict::Verdict;

@@ -99,18 +99,21 @@ impl From<String> for Text {
     }
 }
 
-/// A directory of a layer that the room shows read-only.
+/// A directory or a file of a layer that the room shows read-only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
     /// The layer, by the digest of its uncompressed tar.
     pub layer: Digest,
-    /// The directory inside the layer.
+    /// The directory inside the layer, or the file.
     pub subpath: TreePath,
     /// Where the room shows it.
     pub at: Root,
     /// Where below that, if not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub below: Option<TreePath>,
+    /// Whether it is a file, which only rooms with veils show by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub file: bool,
 }
 
 /// A file or directory that the build must leave.

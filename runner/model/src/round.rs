@@ -18,15 +18,18 @@ pub struct Round {
     pub setting: Setting,
 }
 
-/// A read-only directory of a room.
+/// A read-only directory or file of a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomInput {
     /// The layer, by the digest of its uncompressed tar.
     pub layer: Digest,
-    /// The directory inside the layer.
+    /// The directory or file inside the layer.
     pub subpath: TreePath,
     /// Where the room shows it.
     pub at: RoomPath,
+    /// Whether it is a file.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub file: bool,
 }
 
 /// A file or directory that is taken out of a room.
@@ -134,7 +137,7 @@ impl Round {
                 None => root.clone(),
                 Some(below) => format!("{root}/{below}").parse()?,
             };
-            Ok(RoomInput { layer: input.layer, subpath: input.subpath.clone(), at })
+            Ok(RoomInput { layer: input.layer, subpath: input.subpath.clone(), at, file: input.file })
         };
         self.plan.inputs.iter().map(input).collect()
     }

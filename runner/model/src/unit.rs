@@ -72,6 +72,9 @@ pub struct UnitsRecord {
     pub cpu_ms: u64,
     /// Why each higher rung did not bear, in words.
     pub fell: Vec<String>,
+    /// What units looked for that is not of their packages, in words, and were shown alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     /// The keys of all units that it took from the store or put there, questions too.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub keys: BTreeSet<Digest>,
@@ -236,10 +239,30 @@ pub struct UnitRecord {
     /// A proof: it gave the same in another setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked: Option<UnitProof>,
-    /// Why this is no answer: what it looked for that its room does not show, in words. What it gave with all
-    /// sources in its room has another key.
+    /// Why this is no answer: it looked for what its room does not show. What it gave with that in its room has
+    /// another key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unseen: Option<String>,
+    pub unseen: Option<Unseen>,
+}
+
+/// What a unit looked for that its room does not show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unseen {
+    /// The same in words.
+    pub why: String,
+    /// What it is to be shown.
+    pub view: View,
+}
+
+/// What a unit is shown of the sources besides those of its package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum View {
+    /// These directories and files, by their places in the room where cargo runs, which has the baseline's places.
+    These(BTreeSet<String>),
+    /// All sources.
+    All,
 }
 
 /// How a unit was checked.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{CWD, Mode, OFlags, ResolveFlags, openat2},
+    fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat2},
     io::{Errno, Result},
     mount::{
         MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
@@ -103,6 +103,11 @@ pub(crate) fn check(target: &str) -> Result<()> {
     open_beneath(CWD, target).map(drop)
 }
 
+/// The same for a file.
+pub(crate) fn check_file(target: &str) -> Result<()> {
+    open_file_beneath(CWD, target).map(drop)
+}
+
 /// Makes the directory `root` of the stage the root of everything and lets the host go.
 pub(crate) fn enter(root: &str) -> Result<()> {
     chdir(root)?;
@@ -114,9 +119,18 @@ pub(crate) fn enter(root: &str) -> Result<()> {
 
 /// Opens a directory below another without following links.
 pub(crate) fn open_beneath(dir: impl AsFd, path: &str) -> Result<OwnedFd> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    openat2(dir, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty(), resolve)
+    openat2(dir, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty(), BENEATH)
 }
+
+/// Opens a regular file below a directory without following links.
+pub(crate) fn open_file_beneath(dir: impl AsFd, path: &str) -> Result<OwnedFd> {
+    let file = openat2(dir, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty(), BENEATH)?;
+    let is_file = FileType::from_raw_mode(fstat(&file)?.st_mode) == FileType::RegularFile;
+    if is_file { Ok(file) } else { Err(Errno::INVAL) }
+}
+
+const BENEATH: ResolveFlags =
+    ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
 /// Shows a directory of the stage, or below it, and lets nobody write.
 pub(crate) fn show_read_only(from: &str, target: &str) -> Result<()> {

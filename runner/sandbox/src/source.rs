@@ -5,6 +5,7 @@ use std::{
     path::Path,
 };
 
+use eadem_model::RoomInput;
 use rustix::fs::{Mode, OFlags, open};
 
 use crate::{
@@ -37,7 +38,7 @@ impl Sources {
         let inputs = launch.room.inputs.iter().zip(&launch.input_dirs);
         Ok(Self {
             layers: layers.collect::<Result<_, _>>()?,
-            inputs: inputs.map(|(input, dir)| part(dir, input.subpath.as_str())).collect::<Result<_, _>>()?,
+            inputs: inputs.map(|(input, dir)| part(dir, input)).collect::<Result<_, _>>()?,
             disk: whole(disk)?,
             kept: launch.kept.as_deref().map(whole).transpose()?,
             start: launch.start.as_deref().map(whole).transpose()?,
@@ -50,9 +51,11 @@ fn whole(dir: &Path) -> Result<OwnedFd, Failure> {
 }
 
 /// A layer is untrusted: a link in it must not lead elsewhere.
-fn part(dir: &Path, subpath: &str) -> Result<OwnedFd, Failure> {
-    let name = || format!("showing the directory {}/{subpath}", dir.display());
+fn part(dir: &Path, RoomInput { subpath, file, .. }: &RoomInput) -> Result<OwnedFd, Failure> {
+    let kind = if *file { "file" } else { "directory" };
+    let name = || format!("showing the {kind} {}/{subpath}", dir.display());
     let layer = open(dir, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).host(name)?;
-    let inner = mount::open_beneath(&layer, subpath).host(name)?;
+    let open = if *file { mount::open_file_beneath } else { mount::open_beneath };
+    let inner = open(&layer, subpath.as_str()).host(name)?;
     mount::tree(inner.as_fd()).host(name)
 }

@@ -112,10 +112,14 @@ fn read_only_overlay(lower: &str, target: &str) -> rustix::io::Result<()> {
 fn write_top(room: &Room) -> io::Result<()> {
     let top = Path::new("top");
     let veiled = room.veils.iter().map(|veil| &veil.at);
-    let own = room.inputs.iter().map(|input| &input.at).chain(&room.scratch).chain(veiled);
+    let (files, dirs): (Vec<_>, Vec<_>) = room.inputs.iter().partition(|input| input.file);
+    let own = dirs.into_iter().map(|input| &input.at).chain(&room.scratch).chain(veiled);
     let fixed = ["dev", "etc", "proc", "sys", "tmp", "var/tmp"];
     for path in fixed.into_iter().chain(own.map(eadem_model::RoomPath::below_root)) {
         fs::create_dir_all(top.join(path))?;
+    }
+    for file in files {
+        write_empty(&top.join(file.at.below_root()))?;
     }
     for (name, content) in room.own_files() {
         fs::write(top.join("etc").join(name), content)?;
@@ -123,11 +127,22 @@ fn write_top(room: &Room) -> io::Result<()> {
     Ok(())
 }
 
+/// A place for a file.
+pub(crate) fn write_empty(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path.parent().expect("a file lies in a directory"))?;
+    fs::write(path, "")
+}
+
 /// Mounts the inputs; says so if they could not be shuffled.
 pub(crate) fn mount_inputs(room: &Room, inputs: &[OwnedFd]) -> Result<Option<Note>, Failure> {
     let mut note = None;
     for (index, (input, tree)) in room.inputs.iter().zip(inputs).enumerate() {
         let (name, target) = (format!("i{index}"), format!("root{}", input.at));
+        if input.file {
+            let shown = mount::check_file(&target).and_then(|()| mount::attach_read_only(tree, &target));
+            shown.machine("mounting an input")?;
+            continue;
+        }
         place(tree, &name).machine("mounting an input")?;
         if let DirectoryOrder::Shuffled(seed) = room.order {
             if shuffle::mount_shuffled(&name, &target, seed)? {

@@ -5,7 +5,7 @@
 //! seen (`lstat`), and learns no more than that the name is there.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, Permissions},
     io,
     iter::successors,
@@ -18,6 +18,7 @@ use rustix::fs::{AtFlags, CWD, Stat, Timespec, Timestamps, statat, symlinkat, ut
 use crate::{
     failure::{Attempt, Failure},
     mount,
+    stage::write_empty,
 };
 
 /// Where the stage has veils.
@@ -40,8 +41,12 @@ pub(crate) fn hang(room: &Room) -> Result<(), Failure> {
 fn weave(dir: &str, room: &Room, veil: &RoomVeil) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     let directories = directories(room, veil);
-    for below in directories.iter().chain(&inside(room, veil)) {
+    for below in &directories {
         fs::create_dir_all(format!("{dir}/{below}"))?;
+    }
+    for (below, is_file) in inside(room, veil) {
+        let path = format!("{dir}/{below}");
+        if is_file { write_empty(path.as_ref())? } else { fs::create_dir_all(path)? }
     }
     for name in &veil.names {
         let path = format!("{dir}/{name}");
@@ -59,17 +64,17 @@ fn close(dir: &str) -> io::Result<()> {
     untouch(dir)
 }
 
-/// The inputs that lie in a veil, by their places there.
-fn inside(room: &Room, veil: &RoomVeil) -> BTreeSet<TreePath> {
+/// The inputs that lie in a veil, by their places there, and whether they are files.
+fn inside(room: &Room, veil: &RoomVeil) -> BTreeMap<TreePath, bool> {
     let below = |at: &RoomPath| at.as_str().strip_prefix(veil.at.as_str())?.strip_prefix('/')?.parse().ok();
-    room.inputs.iter().filter_map(|input| below(&input.at)).collect()
+    room.inputs.iter().filter_map(|input| Some((below(&input.at)?, input.file))).collect()
 }
 
 /// The directories of a veil that are not the same as without it.
 fn directories(room: &Room, veil: &RoomVeil) -> BTreeSet<TreePath> {
     let inside = inside(room, veil);
     let above = |path: &TreePath| successors(path.parent(), TreePath::parent);
-    veil.names.iter().chain(&inside).flat_map(above).collect()
+    veil.names.iter().chain(inside.keys()).flat_map(above).collect()
 }
 
 const LONG_AGO: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };

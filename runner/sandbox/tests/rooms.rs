@@ -62,7 +62,10 @@ use users::{
     the_ids_of_a_room_own_nothing_on_the_host, where_there_are_many_users_files_can_be_given_to_them,
     where_there_is_one_user_nothing_can_be_given_away, wish,
 };
-use veils::{a_veil_over_other_places_is_refused, who_looks_behind_a_veil_is_found_out};
+use veils::{
+    a_single_file_is_shown_in_a_veil_and_nobody_writes_to_it, a_veil_over_other_places_is_refused,
+    who_looks_behind_a_veil_is_found_out,
+};
 
 /// An id that no account needs to have.
 const ORDINARY: &str = "12345";
@@ -149,6 +152,7 @@ const TESTS: &[Test] = tests![
     a_room_of_many_users_answers_but_for_them_as_listed,
     endings_are_told_as_they_were,
     who_looks_behind_a_veil_is_found_out,
+    a_single_file_is_shown_in_a_veil_and_nobody_writes_to_it,
     a_veil_over_other_places_is_refused,
     many_rooms_leave_nothing,
     eight_rooms_at_once_leave_nothing,
@@ -400,6 +404,7 @@ fn a_link_in_a_layer_does_not_lead_out(world: &World) {
         subpath: "planted".parse().expect("clean"),
         at: Root::Source,
         below: None,
+        file: false,
     };
     assert!(matches!(world.run(&round).outcome, Err(EngineError::Io { .. })));
     round.plan.inputs[0].layer = digest("unknown");

@@ -400,6 +400,7 @@ mod tests {
                 hits: 0,
                 cpu_ms: 0,
                 fell: Vec::new(),
+                also: Vec::new(),
                 keys: keys.iter().copied().collect(),
                 check: None,
             };

@@ -1,7 +1,7 @@
 //! The digest of a directory of a layer, for those who see no more than that directory.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Metadata},
     io,
     os::unix::fs::PermissionsExt,
     path::Path,
@@ -12,13 +12,19 @@ use eadem_model::{At, Digest, DigestWriter, Entry, Tree, TreePath};
 use crate::{StoreError, store::Store};
 
 impl Store {
-    /// The digest of the tree that lies in a directory of a layer; two layers may hold equal ones.
+    /// The digest of the tree that lies in a directory of a layer, or of a file of it by itself; two layers may hold
+    /// equal ones.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] if a name or a link is no text.
     pub fn content_of(&self, layer: &Digest, subpath: &TreePath) -> Result<Digest, StoreError> {
-        let mut tree = Tree::default();
-        read(&self.layer_dir(layer).join(subpath.as_str()), None, &mut tree)?;
+        let (path, mut tree) = (self.layer_dir(layer).join(subpath.as_str()), Tree::default());
+        let kind = fs::symlink_metadata(&path).at(&path)?;
+        if kind.is_file() {
+            tree.entries.insert("file".parse().expect("a clean path"), file(&path, &kind)?);
+        } else {
+            read(&path, None, &mut tree)?;
+        }
         Ok(tree.digest())
     }
 }
@@ -38,19 +44,18 @@ fn read(dir: &Path, at: Option<&TreePath>, tree: &mut Tree) -> Result<(), StoreE
             let target = target.to_str().ok_or_else(no_text)?.to_owned();
             tree.entries.insert(inner, Entry::Symlink { target });
         } else {
-            let executable = kind.permissions().mode() & 0o100 != 0;
-            let (digest, size) = digest(&path)?;
-            tree.entries.insert(inner, Entry::File { digest, size, executable });
+            tree.entries.insert(inner, file(&path, &kind)?);
         }
     }
     Ok(())
 }
 
-fn digest(path: &Path) -> Result<(Digest, u64), StoreError> {
+fn file(path: &Path, kind: &Metadata) -> Result<Entry, StoreError> {
+    let executable = kind.permissions().mode() & 0o100 != 0;
     let mut hash = DigestWriter::new(io::sink());
     io::copy(&mut File::open(path).at(path)?, &mut hash).at(path)?;
     let (digest, size, _) = hash.finish();
-    Ok((digest, size))
+    Ok(Entry::File { digest, size, executable })
 }
 
 #[cfg(test)]
@@ -78,5 +83,17 @@ mod tests {
         assert_eq!(one, content(&[("vendor/a/lib.rs", "1"), ("vendor/b/lib.rs", "3")]));
         assert_ne!(one, content(&[("vendor/a/lib.rs", "2")]));
         assert_ne!(one, content(&[("vendor/a/main.rs", "1")]));
+    }
+
+    #[test]
+    fn a_file_has_a_digest_of_its_own() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(dir.path()).expect("a store");
+        let content = |text: &str, path: &str| {
+            let layer = laid_out(&store, &[("a/lib.rs", text)]);
+            store.content_of(&layer, &path.parse().expect("clean")).expect("readable")
+        };
+        assert_ne!(content("1", "a/lib.rs"), content("2", "a/lib.rs"));
+        assert_ne!(content("1", "a/lib.rs"), content("1", "a"));
     }
 }

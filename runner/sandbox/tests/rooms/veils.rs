@@ -49,6 +49,28 @@ pub(crate) fn who_looks_behind_a_veil_is_found_out(world: &World) {
     }
 }
 
+pub(crate) fn a_single_file_is_shown_in_a_veil_and_nobody_writes_to_it(world: &World) {
+    let script = "cd /build/src && test \"$(cat vendor/run)\" = \"$(cat vendor/sub/run)\" && \
+                  ! sh -c 'echo > vendor/run' && ! rm -f vendor/run && ! test -e vendor/other";
+    let mut round = veiled(script);
+    round.setting.roots.source = "/build/src".parse().expect("clean");
+    let mut file = round.plan.inputs[0].clone();
+    (file.subpath, file.below) =
+        ("source/sub/run".parse().expect("clean"), Some("vendor/run".parse().expect("clean")));
+    file.file = true;
+    round.plan.inputs.push(file.clone());
+    let run = world.run(&round);
+    let found: Vec<String> = run.outcome().sought.iter().map(ToString::to_string).collect();
+    assert_eq!(found, ["/build/src/vendor/other"]);
+    let _ = run.success();
+    // A directory is no file, and a link leads nowhere.
+    for subpath in ["source/sub", "planted"] {
+        file.subpath = subpath.parse().expect("clean");
+        round.plan.inputs[1] = file.clone();
+        assert!(world.run(&round).outcome.is_err(), "{subpath}");
+    }
+}
+
 pub(crate) fn a_veil_over_other_places_is_refused(world: &World) {
     let whole = shell("true");
     let mut both = veiled("true");

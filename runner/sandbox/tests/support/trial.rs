@@ -68,6 +68,7 @@ pub(crate) fn round(argv: &[&str]) -> Round {
         subpath: subpath.parse().expect("clean"),
         at,
         below: None,
+        file: false,
     };
     let plan = Plan {
         eadem_plan: Plan::FORMAT,
