@@ -28,6 +28,7 @@ mod plan;
 mod readme;
 mod room;
 mod shell;
+mod steps;
 mod store;
 mod support;
 mod surroundings;

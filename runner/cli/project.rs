@@ -90,6 +90,12 @@ impl Project {
             return Err(self.unknown("recipe", "recipes", word));
         };
         check_name(&recipe.name, &path)?;
+        if let Some(why) = recipe.contradiction() {
+            return Err(Report::new(
+                Exit::Invalid,
+                format!("{} contradicts itself: {why}", self.shown(&path)),
+            ));
+        }
         Ok(RecipeFile { recipe, path })
     }
 

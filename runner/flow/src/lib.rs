@@ -17,6 +17,7 @@ mod progress;
 mod round;
 mod rounds;
 mod shell;
+mod step;
 mod units;
 mod verify;
 

@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use eadem_model::{Architecture, Input, Output, Plan, Recipe, RecipeLock, Root, Text, TreePath};
+use eadem_model::{Architecture, BuildSpec, Input, Output, Plan, Recipe, RecipeLock, Root, Text, TreePath};
+
+use crate::step;
 
 /// The roots and where programs are told that they lie, wherever a round puts them.
 const CANONICAL: [(Root, &str); 3] =
     [(Root::Source, "/build/src"), (Root::Cargo, "/build/cargo"), (Root::Target, "/build/target")];
 
-/// The plan of building a recipe with cargo, as a pure function of its lock.
+/// The plan of building a recipe, as a pure function of its lock.
 pub fn plan(recipe: &Recipe, lock: &RecipeLock, architecture: Architecture) -> Plan {
     Plan {
         eadem_plan: Plan::FORMAT,
         rootfs: lock.image.diff_ids.clone(),
         architecture,
         inputs: inputs(lock),
-        argv: argv(recipe),
+        argv: recipe.build.as_ref().map_or_else(|| argv(recipe), step::argv),
         env: env(recipe),
         cwd: Text::root(Root::Source),
         epoch: recipe.epoch,
@@ -62,6 +64,26 @@ fn argv(recipe: &Recipe) -> Vec<Text> {
 
 /// The recipe's own variables win over ours.
 fn env(recipe: &Recipe) -> BTreeMap<String, Text> {
+    let mut env = recipe.build.as_ref().map_or_else(of_cargo, of_steps);
+    env.extend(recipe.env.iter().map(|(name, value)| (name.to_string(), Text::from(value.as_str()))));
+    env
+}
+
+/// What configure scripts would take for flags by themselves is spelled out before the mapping.
+fn of_steps(_: &BuildSpec) -> BTreeMap<String, Text> {
+    let mut env = of_cargo();
+    // Makefiles that call cargo look for its outputs where it leaves them by itself.
+    env.remove("CARGO_TARGET_DIR");
+    let mapping = Text::from("-g -O2 -ffile-prefix-map=").then_root(Root::Target);
+    let c_flags = mapping.then(step::COPY).then("=/build/src");
+    for name in ["CFLAGS", "CXXFLAGS"] {
+        env.insert(name.to_owned(), c_flags.clone());
+    }
+    env.insert("OUT".to_owned(), Text::root(Root::Target).then(step::OUT));
+    env
+}
+
+fn of_cargo() -> BTreeMap<String, Text> {
     let c_flags = flags("-ffile-prefix-map=", " ");
     let ours = [
         ("CARGO_ENCODED_RUSTFLAGS", flags("--remap-path-prefix=", "\u{1f}")),
@@ -75,10 +97,7 @@ fn env(recipe: &Recipe) -> BTreeMap<String, Text> {
         ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into()),
         ("TERM", "dumb".into()),
     ];
-    let mut env: BTreeMap<String, Text> =
-        ours.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
-    env.extend(recipe.env.iter().map(|(name, value)| (name.to_string(), Text::from(value.as_str()))));
-    env
+    ours.into_iter().map(|(name, text)| (name.to_owned(), text)).collect()
 }
 
 /// One path mapping for each root, so that no place of a round reaches the outputs.
@@ -91,8 +110,13 @@ fn flags(option: &str, separator: &str) -> Text {
     text
 }
 
-/// `bin/NAME` is the program NAME; any other output lies at its own path below the profile's directory.
+/// Of cargo, `bin/NAME` is the program NAME, and any other output lies at its own path below the profile's
+/// directory; steps leave all in a directory of its own.
 fn output(recipe: &Recipe, path: &TreePath) -> Output {
+    if recipe.build.is_some() {
+        let from = Text::root(Root::Target).then(&format!("{}/{path}", step::OUT));
+        return Output { path: path.clone(), from };
+    }
     let directory = match recipe.cargo.profile.as_str() {
         "dev" | "test" => "debug",
         "bench" => "release",

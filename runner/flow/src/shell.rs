@@ -7,6 +7,7 @@ use crate::{
     Bench, FlowError, Job,
     kept::{self, hold, terminal},
     prepare::{StoreInputs, prepare},
+    step,
 };
 
 /// What somebody wants of a room.
@@ -60,7 +61,11 @@ pub fn visit<'a>(bench: &Bench<'a>, job: &Job, wish: &Wish<'_>) -> Result<Visit<
         Found::Fits(_, kept) => kept.setting.clone(),
         _ => Setting::baseline(),
     };
-    Ok(Visit { round: Round { plan: entered(bench, plan, wish), setting }, found })
+    let mut plan = entered(bench, plan, wish);
+    if let Some(build) = &job.recipe.build {
+        plan.argv = step::visitor(build, plan.argv);
+    }
+    Ok(Visit { round: Round { plan, setting }, found })
 }
 
 impl Visit<'_> {

@@ -81,6 +81,7 @@ pub(crate) fn climb<T>(
 /// The rungs to be tried: what a build leaves that fails is of use in one room alone.
 pub(crate) fn rungs(bench: &Bench<'_>, job: &Job) -> &'static [Rung] {
     match job.recipe.cargo.units {
+        _ if job.recipe.build.is_some() => Units::Off.rungs(),
         Units::Auto if bench.keep_failed => Units::Off.rungs(),
         units => units.rungs(),
     }

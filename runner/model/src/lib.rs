@@ -20,6 +20,7 @@ mod recipe_lock;
 mod record;
 mod round;
 mod setting;
+mod step;
 mod tree;
 mod unit;
 mod veil;
@@ -44,6 +45,7 @@ pub use recipe_lock::{LockedImage, LockedSource, RecipeLock};
 pub use record::{Kept, Record, RoundRecord, RunId, RunIdError};
 pub use round::{Room, RoomInput, RoomOutput, Round};
 pub use setting::{DirectoryOrder, Processors, Roots, Setting, User};
+pub use step::{BuildSpec, Step};
 pub use tree::{Difference, Entry, Tree};
 pub use unit::{
     Blame, Duty, Forecast, Rung, UnitKind, UnitNews, UnitProof, UnitRecord, UnitStep, Units, UnitsCheck,

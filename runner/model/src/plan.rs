@@ -77,6 +77,13 @@ impl Text {
         self
     }
 
+    /// Adds another text.
+    #[must_use]
+    pub fn then_text(mut self, text: Self) -> Self {
+        self.0.extend(text.0);
+        self
+    }
+
     /// Replaces each root by what `place` says.
     pub fn resolve(&self, place: impl Fn(Root) -> String) -> String {
         let part = |part: &Part| match part {

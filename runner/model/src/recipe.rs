@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, num::NonZero};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use crate::{Digest, Limits, Name, TreePath, Units, Users, document::Version1};
+use crate::{BuildSpec, Digest, Limits, Name, TreePath, Units, Users, document::Version1};
 
 /// Seconds since 1970 that stand for "now" in outputs unless a recipe says otherwise: 1980-01-01,
 /// the first day that zip archives can hold.
@@ -22,10 +22,13 @@ pub struct Recipe {
     pub image: Name,
     /// Where the sources come from.
     pub source: SourceSpec,
-    /// How cargo is called.
+    /// How cargo is called, unless there are steps.
     #[serde(default)]
     pub cargo: CargoSpec,
-    /// What the build must leave; `bin/NAME` is the program NAME.
+    /// The steps that build it, where cargo does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<BuildSpec>,
+    /// What the build must leave: of cargo, `bin/NAME` is the program NAME; of steps, what they left in `$OUT`.
     #[serde(deserialize_with = "outputs")]
     pub outputs: Vec<TreePath>,
     /// More environment; not what each round sets by itself.
@@ -46,6 +49,12 @@ impl Recipe {
     /// The digest of the recipe's meaning: comments, order of keys and spelled-out defaults do not count.
     pub fn meaning(&self) -> Digest {
         Digest::of(&crate::canonical_json(self))
+    }
+
+    /// What its keys say against each other, if they do.
+    pub fn contradiction(&self) -> Option<&'static str> {
+        let both = self.build.is_some() && self.cargo != CargoSpec::default();
+        both.then_some("either `cargo` or the steps of `build` make it, and it has both")
     }
 }
 
@@ -408,6 +417,16 @@ outputs: [bin/hexyl]
     fn a_source_of_two_kinds_is_refused() {
         let error = fault(&HEXYL.replace("crate: hexyl, ", "crate: hexyl, dir: ., "));
         assert!(error.message.contains("a source is one of"), "{error}");
+    }
+
+    #[test]
+    fn a_recipe_that_cargo_and_steps_build_contradicts_itself() {
+        let steps = format!("{HEXYL}build: {{steps: [make]}}\n");
+        let both: Recipe = parse("recipes/hexyl.yaml", &steps).expect("each key is good");
+        assert!(both.contradiction().is_some());
+        let one = steps.replace("cargo: {profile: release, bins: [hexyl]}\n", "");
+        let one: Recipe = parse("recipes/hexyl.yaml", &one).expect("a good recipe");
+        assert_eq!(one.contradiction(), None);
     }
 
     #[test]

@@ -40,7 +40,11 @@ pub fn lock_sources(
     let _alone = store.exclusive(&format!("lock-{}", recipe.name))?;
     let spool = Spool::new(store)?;
     let (pinned, source) = own::pin(&place, recipe, &spool)?;
-    let crates = crates(&pinned, &source)?;
+    let crates = match crates(&pinned, &source) {
+        // Steps may have nothing to do with cargo.
+        Err(SourceError::NoLockfile { .. }) if recipe.build.is_some() => Vec::new(),
+        crates => crates?,
+    };
     let sources = pin_crates(&place, pinned, &crates)?;
     let layer = layer::lay_out(&place, &source, &crates, &spool)?;
     store.note_origin(&layer, &layer::origin(&sources))?;
