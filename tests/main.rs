@@ -30,6 +30,7 @@ mod room;
 mod shell;
 mod steps;
 mod store;
+mod stranger;
 mod support;
 mod surroundings;
 mod tidy;

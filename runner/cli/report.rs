@@ -265,6 +265,7 @@ impl From<ImageError> for Report {
         match error {
             ImageError::Fetch(error) => error.into(),
             ImageError::Store(error) => error.into(),
+            ImageError::NoSource { .. } => Self::of(Exit::Fetch, &error),
             ImageError::Fixups { ref image, .. } | ImageError::Lock { ref image, .. } => {
                 Self::of(exit, &error).hint(format!("eadem lock --image {image}"))
             }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use eadem_model::SourceSpec;
 use serde_json::json;
 
 use crate::{
@@ -43,7 +44,12 @@ fn written(desk: &Desk<'_>, name: &str, path: &Path) -> Exit {
 fn recipe(desk: &Desk<'_>, file: &RecipeFile) -> Done {
     let name = file.recipe.image.as_str();
     let (image, image_lock) = (desk.project.image(name)?, desk.project.image_lock(name)?);
-    let lock = desk.at_bench(|bench| eadem_flow::lock_recipe(bench, &file.recipe, &image, &image_lock))?;
+    let keyring = match file.recipe.source {
+        SourceSpec::Dsc { .. } => desk.project.keyring(&image)?,
+        _ => Vec::new(),
+    };
+    let lock =
+        desk.at_bench(|bench| eadem_flow::lock_recipe(bench, &file.recipe, &image, &image_lock, &keyring))?;
     write_lock(&file.lock_path(), &lock, &format!("eadem lock {}", file.recipe.name))?;
     desk.console.talk(&format!("locked {} sources of {}", lock.sources.len(), file.recipe.name));
     Ok(written(desk, file.recipe.name.as_str(), &file.lock_path()))

@@ -68,6 +68,9 @@ fn pins(pinned: &LockedSource, named: &SourceSpec) -> bool {
             SourceSpec::Archive { url: named, sha256: wanted, strip: leading },
         ) => (url, sha256, strip) == (named, wanted, leading),
         (LockedSource::Directory { path, .. }, SourceSpec::Directory { path: named }) => path == named,
+        (LockedSource::Dsc { name, version, .. }, SourceSpec::Dsc { name: named, version: wanted }) => {
+            name == named && version == wanted
+        }
         _ => false,
     }
 }

@@ -1,6 +1,8 @@
 //! Pins images and recipes.
 
-use eadem_model::{Image, ImageLock, LockedImage, Recipe, RecipeLock, document::Version1};
+use eadem_model::{
+    Image, ImageLock, LockedImage, LockedSource, Recipe, RecipeLock, SourceSpec, document::Version1,
+};
 
 use crate::{Bench, FlowError, job::check_image};
 
@@ -10,15 +12,19 @@ pub fn lock_image(bench: &Bench<'_>, image: &Image, keyring: &[u8]) -> Result<Im
 }
 
 /// Pins every source of a recipe and the layer that they give, in an image that is locked.
+///
+/// The image's keyring says who may sign the index of source packages; no other source asks for it.
 pub fn lock_recipe(
     bench: &Bench<'_>,
     recipe: &Recipe,
     image: &Image,
     image_lock: &ImageLock,
+    keyring: &[u8],
 ) -> Result<RecipeLock, FlowError> {
     check_image(image, image_lock)?;
-    let locked =
-        eadem_source::lock_sources(recipe, bench.project_root, bench.store, bench.fetcher, bench.events)?;
+    let package = source_package(bench, recipe, image, keyring)?;
+    let (root, store) = (bench.project_root, bench.store);
+    let locked = eadem_source::lock_sources(recipe, package, root, store, bench.fetcher, bench.events)?;
     Ok(RecipeLock {
         eadem_lock: Version1,
         recipe: recipe.name.clone(),
@@ -31,4 +37,17 @@ pub fn lock_recipe(
         sources: locked.sources,
         layer: locked.layer,
     })
+}
+
+/// The files of the source package that a recipe names, if it names one.
+fn source_package(
+    bench: &Bench<'_>,
+    recipe: &Recipe,
+    image: &Image,
+    keyring: &[u8],
+) -> Result<Option<LockedSource>, FlowError> {
+    let SourceSpec::Dsc { name, version } = &recipe.source else { return Ok(None) };
+    let Bench { store, fetcher, clock, events, .. } = *bench;
+    let found = eadem_image::find_source((name, version), image, keyring, store, fetcher, clock(), events);
+    Ok(Some(found?))
 }

@@ -61,7 +61,7 @@ pub fn build(
 }
 
 fn check_rules(lock: &ImageLock) -> Result<(), ImageError> {
-    if lock.fixups == fixup::VERSION {
+    if (fixup::FIRST..=fixup::VERSION).contains(&lock.fixups) {
         return Ok(());
     }
     Err(ImageError::Fixups { image: lock.image.to_string(), wanted: lock.fixups, known: fixup::VERSION })

@@ -1,6 +1,6 @@
 //! What can go wrong between a definition and an image.
 
-use eadem_model::{Digest, FetchError};
+use eadem_model::{Digest, FetchError, Name};
 use eadem_store::StoreError;
 
 use crate::{DebError, FixupError, IndexError, ReleaseError, ResolveError, RootError, SignatureError};
@@ -38,6 +38,18 @@ pub enum ImageError {
     /// No set of packages can be chosen.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
+    /// The suite has no such source package.
+    #[error("suite `{suite}` has no source package {name} {version}{}", offered(.versions))]
+    NoSource {
+        /// The source package.
+        name: String,
+        /// The version that was asked for.
+        version: String,
+        /// The suite.
+        suite: Name,
+        /// The versions that it has.
+        versions: Vec<String>,
+    },
     /// The lock was made by another version of the rules: it must be made anew.
     #[error("the lock of image `{image}` follows fix-ups {wanted}, and this eadem knows {known}")]
     Fixups {
@@ -122,6 +134,10 @@ impl ImageError {
             _ => None,
         }
     }
+}
+
+fn offered(versions: &[String]) -> String {
+    if versions.is_empty() { String::new() } else { format!("; it has {}", versions.join(", ")) }
 }
 
 /// Which file the user must change.

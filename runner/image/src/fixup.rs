@@ -21,8 +21,13 @@ use crate::{
     root::{Root, RootError},
 };
 
-/// The version of the list.
-pub(crate) const VERSION: u32 = 1;
+/// The version of the list that new locks follow.
+///
+/// 2: dpkg's database also says what programs that use a library of a package must depend on.
+pub(crate) const VERSION: u32 = 2;
+
+/// The first version that locks may still follow.
+pub(crate) const FIRST: u32 = 1;
 
 /// The unpacked packages by name.
 pub(crate) type Debs = BTreeMap<String, Deb>;

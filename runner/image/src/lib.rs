@@ -26,6 +26,7 @@ mod relation;
 mod release;
 mod resolve;
 mod root;
+mod source_package;
 mod universe;
 mod unpack;
 mod usrmerge;
@@ -45,6 +46,7 @@ pub use relation::RelationError;
 pub use release::ReleaseError;
 pub use resolve::ResolveError;
 pub use root::RootError;
+pub use source_package::find_source;
 pub use universe::IndexError;
 pub use unpack::unpack;
 

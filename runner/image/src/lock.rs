@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use eadem_model::{
-    Digest, Fetcher, Image, ImageLock, LockedPackage, LockedResult, Origin, Want, document::Version1,
+    Digest, Fetcher, Image, ImageLock, LockedPackage, LockedResult, Name, Origin, Want, document::Version1,
 };
 use eadem_store::Store;
 
@@ -12,7 +12,7 @@ use crate::{
     decode::decode,
     fixup,
     keyring::Keyring,
-    release::{IndexFile, Release},
+    release::{IndexFile, Release, ReleaseError},
     resolve::{Choice, Essential, resolve},
     universe::Universe,
 };
@@ -33,7 +33,8 @@ pub fn lock(
 ) -> Result<ImageLock, ImageError> {
     let keyring = open_keyring(image, keyring)?;
     let release = fetch_release(image, &keyring, fetcher, now)?;
-    let packages = choose(image, &fetch_indices(image, &release, store, fetcher, events)?)?;
+    let index = |component: &Name| release.packages(&image.debian.suite, component, image.architecture);
+    let packages = choose(image, &fetch_indices(image, &release, &index, store, fetcher, events)?)?;
     let mut lock = unfinished(image, &release, packages);
     let _alone = store.exclusive(&format!("image-{}", lock.image))?;
     let built = assemble::make(&lock, store, fetcher, events)?;
@@ -42,7 +43,7 @@ pub fn lock(
     Ok(lock)
 }
 
-fn open_keyring(image: &Image, bytes: &[u8]) -> Result<Keyring, ImageError> {
+pub(crate) fn open_keyring(image: &Image, bytes: &[u8]) -> Result<Keyring, ImageError> {
     let pinned = &image.debian.keyring;
     let found = Digest::of(bytes);
     if found != pinned.sha256 {
@@ -51,7 +52,7 @@ fn open_keyring(image: &Image, bytes: &[u8]) -> Result<Keyring, ImageError> {
     Ok(Keyring::parse(bytes)?)
 }
 
-fn fetch_release(
+pub(crate) fn fetch_release(
     image: &Image,
     keyring: &Keyring,
     fetcher: &dyn Fetcher,
@@ -75,18 +76,16 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn fetch_indices(
+/// Brings an index of each component, and gives their texts.
+pub(crate) fn fetch_indices(
     image: &Image,
     release: &Release,
+    index: &dyn Fn(&Name) -> Result<IndexFile, ReleaseError>,
     store: &Store,
     fetcher: &dyn Fetcher,
     events: Events<'_>,
 ) -> Result<Vec<String>, ImageError> {
-    let suite = &image.debian.suite;
-    let mut files = Vec::new();
-    for component in &image.debian.components {
-        files.push(release.packages(suite, component, image.architecture)?);
-    }
+    let files = image.debian.components.iter().map(index).collect::<Result<Vec<_>, _>>()?;
     let wants: Vec<Want> = files.iter().map(|file| want(file, release)).collect();
     fetcher.fetch(image.name.as_str(), &wants, events)?;
     files.iter().map(|file| unpack_index(file, store)).collect()

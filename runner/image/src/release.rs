@@ -86,8 +86,16 @@ impl Release {
         component: &Name,
         architecture: Architecture,
     ) -> Result<IndexFile, ReleaseError> {
-        let dir = format!("{component}/binary-{}", architecture.as_str());
-        let path = format!("{dir}/Packages.xz");
+        self.index(suite, &format!("{component}/binary-{}", architecture.as_str()), "Packages.xz")
+    }
+
+    /// The index of a component's source packages.
+    pub(crate) fn sources(&self, suite: &Name, component: &Name) -> Result<IndexFile, ReleaseError> {
+        self.index(suite, &format!("{component}/source"), "Sources.xz")
+    }
+
+    fn index(&self, suite: &Name, dir: &str, file: &str) -> Result<IndexFile, ReleaseError> {
+        let path = format!("{dir}/{file}");
         let (sha256, size) = *self.indices.get(&path).ok_or(ReleaseError::NoIndex { path: path.clone() })?;
         let below = if self.by_hash { format!("{dir}/by-hash/SHA256/{}", sha256.hex()) } else { path };
         Ok(IndexFile { path: format!("dists/{suite}/{below}"), sha256, size })
@@ -160,6 +168,8 @@ mod tests {
         let hex = "a28d833e3fd8a713f1e3ffd9625b3d202918e23e2fa9f0544afa2241ffc462e6";
         assert_eq!(index.path, format!("dists/trixie/main/binary-amd64/by-hash/SHA256/{hex}"));
         assert_eq!((index.sha256.hex(), index.size), (hex.to_owned(), 392));
+        let error = release.sources(&name("trixie"), &name("main")).expect_err("not listed");
+        assert_eq!(error.to_string(), "the release lists no `main/source/Sources.xz`");
         let error =
             release.packages(&name("trixie"), &name("contrib"), Architecture::Arm64).expect_err("not listed");
         assert_eq!(error.to_string(), "the release lists no `contrib/binary-arm64/Packages.xz`");

@@ -41,7 +41,7 @@ pub use name::{Name, NameError};
 pub use path::{PathError, RoomPath, TreePath};
 pub use plan::{Architecture, Input, Output, Plan, Root, Text, Users};
 pub use recipe::{CargoSpec, DEFAULT_EPOCH, LimitsSpec, Recipe, SourceDir, SourceSpec, Variable};
-pub use recipe_lock::{LockedImage, LockedSource, RecipeLock};
+pub use recipe_lock::{LockedFile, LockedImage, LockedSource, RecipeLock};
 pub use record::{Kept, Record, RoundRecord, RunId, RunIdError};
 pub use round::{Room, RoomInput, RoomOutput, Round};
 pub use setting::{DirectoryOrder, Processors, Roots, Setting, User};

@@ -140,16 +140,25 @@ pub enum SourceSpec {
         /// Relative to the project's root.
         path: String,
     },
+    /// A source package of the distribution whose packages make the recipe's image.
+    Dsc {
+        /// The source package's name.
+        name: String,
+        /// The exact version.
+        version: String,
+    },
 }
 
 /// The keys of `source:` as they are written.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 struct SourceKeys {
     #[serde(rename = "crate", skip_serializing_if = "Option::is_none")]
     krate: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<semver::Version>,
+    dsc: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "version")]
+    version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     archive: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -165,62 +174,75 @@ impl TryFrom<SourceKeys> for SourceSpec {
 
     fn try_from(keys: SourceKeys) -> Result<Self, String> {
         match keys {
-            SourceKeys {
-                krate: Some(name),
-                version: Some(version),
-                archive: None,
-                sha256: None,
-                strip: None,
-                dir: None,
-            } => {
-                crate_name(&name)?;
+            SourceKeys { krate: Some(name), version: Some(version), .. } if keys.has(2) => {
+                check_name("crate", &name, crate_mark)?;
+                let version = version.parse().map_err(|error| format!("`{version}`: {error}"))?;
                 Ok(Self::Crate { name, version })
             }
-            SourceKeys {
-                krate: None,
-                version: None,
-                archive: Some(url),
-                sha256: Some(hex),
-                strip,
-                dir: None,
-            } => {
+            SourceKeys { archive: Some(url), sha256: Some(hex), strip, .. }
+                if keys.has(2 + usize::from(strip.is_some())) =>
+            {
                 let sha256 = Digest::from_hex(&hex).map_err(|error| error.to_string())?;
                 Ok(Self::Archive { url, sha256, strip: strip.unwrap_or(1) })
             }
-            SourceKeys {
-                krate: None,
-                version: None,
-                archive: None,
-                sha256: None,
-                strip: None,
-                dir: Some(path),
-            } => Ok(Self::Directory { path }),
-            _ => {
-                Err("a source is one of `{crate, version}`, `{archive, sha256, strip}` and `{dir}`"
-                    .to_owned())
+            SourceKeys { dir: Some(path), .. } if keys.has(1) => Ok(Self::Directory { path }),
+            SourceKeys { dsc: Some(name), version: Some(version), .. } if keys.has(2) => {
+                check_name("source package", &name, package_mark)?;
+                Ok(Self::Dsc { name, version })
             }
+            _ => Err("a source is one of `{crate, version}`, `{archive, sha256, strip}`, `{dir}` and \
+                      `{dsc, version}`"
+                .to_owned()),
         }
     }
 }
 
-/// Names of crates become file names and parts of addresses.
-fn crate_name(name: &str) -> Result<(), String> {
+impl SourceKeys {
+    /// Whether so many keys stand there.
+    fn has(&self, n_keys: usize) -> bool {
+        let texts = [&self.krate, &self.dsc, &self.version, &self.archive, &self.sha256, &self.dir];
+        texts.into_iter().flatten().count() + usize::from(self.strip.is_some()) == n_keys
+    }
+}
+
+/// Names become file names and parts of addresses.
+fn check_name(what: &str, name: &str, mark: fn(u8) -> bool) -> Result<(), String> {
     let good = !name.is_empty()
         && name.len() <= 64
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    if good { Ok(()) } else { Err(format!("`{name}` is not the name of a crate")) }
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || mark(byte))
+        && !name.starts_with('.');
+    if good { Ok(()) } else { Err(format!("`{name}` is not the name of a {what}")) }
+}
+
+fn crate_mark(byte: u8) -> bool {
+    matches!(byte, b'-' | b'_')
+}
+
+fn package_mark(byte: u8) -> bool {
+    matches!(byte, b'-' | b'+' | b'.')
+}
+
+/// A version of any kind, refused where it stands if it is none.
+fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let mark = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.' | b':' | b'~');
+    let good = text.starts_with(|first: char| first.is_ascii_digit()) && text.bytes().all(mark);
+    if good { Ok(Some(text)) } else { Err(D::Error::custom(format_args!("`{text}` is no version"))) }
 }
 
 impl From<SourceSpec> for SourceKeys {
     fn from(spec: SourceSpec) -> Self {
         match spec {
             SourceSpec::Crate { name, version } => {
-                Self { krate: Some(name), version: Some(version), ..Self::default() }
+                Self { krate: Some(name), version: Some(version.to_string()), ..Self::default() }
             }
             SourceSpec::Archive { url, sha256, strip } => {
                 Self { archive: Some(url), sha256: Some(sha256.hex()), strip: Some(strip), ..Self::default() }
             }
             SourceSpec::Directory { path } => Self { dir: Some(path), ..Self::default() },
+            SourceSpec::Dsc { name, version } => {
+                Self { dsc: Some(name), version: Some(version), ..Self::default() }
+            }
         }
     }
 }
@@ -417,6 +439,23 @@ outputs: [bin/hexyl]
     fn a_source_of_two_kinds_is_refused() {
         let error = fault(&HEXYL.replace("crate: hexyl, ", "crate: hexyl, dir: ., "));
         assert!(error.message.contains("a source is one of"), "{error}");
+        let error = fault(&HEXYL.replace("crate: hexyl, ", "crate: hexyl, dsc: hexyl, "));
+        assert!(error.message.contains("a source is one of"), "{error}");
+    }
+
+    #[test]
+    fn a_source_package_is_named_with_its_version() {
+        let text = HEXYL.replace("{crate: hexyl, version: 0.16.0}", "{dsc: gtk+3.0, version: '1:6.5-1~x+y'}");
+        let recipe: Recipe = parse("recipes/hexyl.yaml", &text).expect("a good recipe");
+        let (name, version) = ("gtk+3.0".to_owned(), "1:6.5-1~x+y".to_owned());
+        assert_eq!(recipe.source, SourceSpec::Dsc { name, version });
+        let of = |source: &str| HEXYL.replace("{crate: hexyl, version: 0.16.0}", source);
+        for bad in ["{dsc: ../x, version: '1'}", "{dsc: .x, version: '1'}", "{dsc: x}"] {
+            parse::<Recipe>("recipes/x.yaml", &of(bad)).expect_err(bad);
+        }
+        for bad in ["{dsc: x, version: '1/2'}", "{crate: x, version: banana}"] {
+            assert_eq!(fault(&of(bad)).line, 4, "{bad}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Name, document::Version1};
+use crate::{Digest, Name, TreePath, document::Version1};
 
 /// What a recipe's inputs were when it was locked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +67,19 @@ pub enum LockedSource {
         /// The digest of its canonical tar.
         tree: Digest,
     },
+    /// The source package of a distribution that the recipe names.
+    Dsc {
+        /// The source package's name.
+        name: String,
+        /// Its version.
+        version: String,
+        /// How its files become a directory: `3.0 (quilt)`.
+        format: String,
+        /// The time at which a snapshot archive has it, `YYYYMMDDTHHMMSSZ`.
+        snapshot: String,
+        /// Its files in byte order of their paths.
+        files: Vec<LockedFile>,
+    },
     /// A crate that `Cargo.lock` names.
     Crate {
         /// The crate's name.
@@ -78,4 +91,16 @@ pub enum LockedSource {
         /// Its length in bytes.
         size: u64,
     },
+}
+
+/// One file of a source, pinned.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedFile {
+    /// Its place below a mirror's root: `pool/main/…`.
+    pub path: TreePath,
+    /// Its content.
+    pub sha256: Digest,
+    /// Its length in bytes.
+    pub size: u64,
 }

@@ -27,6 +27,15 @@ pub(crate) struct Unfolded {
     pub(crate) digests: BTreeMap<TreePath, Digest>,
 }
 
+/// Which times files have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Times {
+    /// All the same one.
+    One,
+    /// Those of the archive, none before the one that all others have.
+    Own,
+}
+
 /// Reads an archive whose bytes are already known to be the right ones.
 pub(crate) fn unfold(
     title: &str,
@@ -34,11 +43,27 @@ pub(crate) fn unfold(
     strip: &Strip,
     spool: &Spool,
 ) -> Result<Unfolded, ArchiveError> {
-    unfold_within(LIMITS, file, strip, spool)
+    unfold_with(Times::One, title, file, strip, spool)
+}
+
+/// The same, with files of certain times.
+pub(crate) fn unfold_with(
+    times: Times,
+    title: &str,
+    file: File,
+    strip: &Strip,
+    spool: &Spool,
+) -> Result<Unfolded, ArchiveError> {
+    unfold_within((LIMITS, times), file, strip, spool)
         .map_err(|source| ArchiveError { archive: title.to_owned(), source })
 }
 
-fn unfold_within(limits: Limits, file: File, strip: &Strip, spool: &Spool) -> Result<Unfolded, ArchiveFault> {
+fn unfold_within(
+    (limits, times): (Limits, Times),
+    file: File,
+    strip: &Strip,
+    spool: &Spool,
+) -> Result<Unfolded, ArchiveFault> {
     let packed = file.metadata().map_err(ArchiveFault::Damaged)?.len();
     let format = Format::of(&head(&file).map_err(ArchiveFault::Damaged)?)?;
     let most = limits.most_bytes(packed);
@@ -48,6 +73,7 @@ fn unfold_within(limits: Limits, file: File, strip: &Strip, spool: &Spool) -> Re
     let mut reader = Reader {
         strip,
         spool,
+        times,
         most_entries: limits.entries,
         packed,
         most_bytes: most,
@@ -75,7 +101,7 @@ fn head(file: &File) -> io::Result<Vec<u8>> {
 }
 
 /// Refuses what only shows when all entries are known.
-fn check(found: Unfolded) -> Result<Unfolded, ArchiveFault> {
+pub(crate) fn check(found: Unfolded) -> Result<Unfolded, ArchiveFault> {
     for (path, _) in found.layer.entries() {
         let Some(parent) = path.parent() else { continue };
         if found.layer.get(&parent).is_some_and(|node| !matches!(node.kind, NodeKind::Directory)) {
@@ -91,6 +117,7 @@ fn check(found: Unfolded) -> Result<Unfolded, ArchiveFault> {
 struct Reader<'a> {
     strip: &'a Strip,
     spool: &'a Spool,
+    times: Times,
     packed: u64,
     most_bytes: u64,
     most_entries: u64,
@@ -147,7 +174,11 @@ impl Reader<'_> {
         let (content, digest) =
             self.spool.keep_hashed(entry, size).map_err(|error| put_fault(path, error))?;
         self.found.digests.insert(path.clone(), digest);
-        Ok(entry::file(mode, content))
+        let mtime = match self.times {
+            Times::One => entry::MTIME,
+            Times::Own => entry.header().mtime().map_err(ArchiveFault::Damaged)?.max(entry::MTIME),
+        };
+        Ok(Node { mtime, ..entry::file(mode, content) })
     }
 
     /// A hard link becomes a second file with the same content: sources have no use for links.
@@ -356,7 +387,7 @@ mod tests {
         let small = Limits { entries: 3, bytes: 1 << 20, ratio: 10, free_bytes: 64 << 10 };
         let unfold = |bytes: &[u8]| {
             let file = file_of(bytes);
-            unfold_within(small, file, &Strip::Count(1), &world.spool).expect_err("a bomb")
+            unfold_within((small, Times::One), file, &Strip::Count(1), &world.spool).expect_err("a bomb")
         };
         let bytes = unfold(&gzip(&Tar::default().file("a/x", &[0; 100_000]).end()));
         assert!(matches!(bytes, ArchiveFault::TooLarge { most: 65_536, .. }), "{bytes}");

@@ -3,7 +3,7 @@
 use eadem_model::{Digest, FetchError, Name};
 use eadem_store::StoreError;
 
-use crate::{ArchiveError, LockfileError, directory::DirectoryError};
+use crate::{ArchiveError, DebianError, LockfileError, directory::DirectoryError};
 
 /// Why [`crate::lock_sources`] or [`crate::source_layer`] stopped.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,9 @@ pub enum SourceError {
     /// An archive is refused.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// A source package is refused.
+    #[error(transparent)]
+    Debian(#[from] Box<DebianError>),
     /// A `Cargo.lock` is refused.
     #[error(transparent)]
     Lockfile(#[from] LockfileError),
@@ -78,6 +81,7 @@ impl SourceError {
                 true
             }
             Self::Archive(error) => error.is_integrity(),
+            Self::Debian(error) => error.is_integrity(),
             _ => false,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use eadem_model::{Digest, Event, Fetcher, LockedSource, Origin, Phase, RecipeLock, Want};
+use eadem_model::{Digest, Event, Fetcher, LockedFile, LockedSource, Origin, Phase, RecipeLock, Want};
 use eadem_store::{Layer, Spool, Store, StoreError};
 use rayon::prelude::*;
 
@@ -44,7 +44,7 @@ pub fn source_layer(
     if store.has_layer_of(&lock.layer, &origin) {
         return Ok(());
     }
-    place.fetch(&lock.sources.iter().filter_map(want).collect::<Vec<_>>())?;
+    place.fetch(&lock.sources.iter().flat_map(wants).collect::<Vec<_>>())?;
     let source = directory.map_or_else(|| own::open(&place, pinned, &spool), Ok)?;
     let layer = assemble(&place, &source, &crates(lock), &spool)?;
     lay_out_as(lock, layer, store)?;
@@ -106,16 +106,27 @@ fn crates(lock: &RecipeLock) -> Vec<LockedCrate> {
     lock.sources.iter().filter_map(krate).collect()
 }
 
-fn want(source: &LockedSource) -> Option<Want> {
+/// The files of a source that the store must have.
+pub(crate) fn wants(source: &LockedSource) -> Vec<Want> {
     let (origin, sha256, size) = match source {
-        LockedSource::Directory { .. } => return None,
+        LockedSource::Directory { .. } => return Vec::new(),
+        LockedSource::Dsc { snapshot, files, .. } => {
+            return files.iter().map(|file| of_package(file, snapshot)).collect();
+        }
         LockedSource::Archive { url, sha256, size, .. } => (Origin::Url(url.clone()), sha256, size),
         LockedSource::Own { name, version, sha256, size }
         | LockedSource::Crate { name, version, sha256, size } => {
             (Origin::Crate { name: name.clone(), version: version.to_string() }, sha256, size)
         }
     };
-    Some(Want { origin, sha256: *sha256, size: Some(*size) })
+    vec![Want { origin, sha256: *sha256, size: Some(*size) }]
+}
+
+fn of_package(file: &LockedFile, snapshot: &str) -> Want {
+    let path = file.path.to_string();
+    let title = path.rsplit('/').next().unwrap_or(&path).to_owned();
+    let origin = Origin::Package { title, path, snapshot: snapshot.to_owned() };
+    Want { origin, sha256: file.sha256, size: Some(file.size) }
 }
 
 /// Puts the layer together; crates are unfolded side by side.

@@ -8,6 +8,7 @@
 
 mod archive;
 mod bound;
+mod debian;
 mod directory;
 mod entry;
 mod error;
@@ -24,6 +25,7 @@ mod vendor;
 #[cfg(test)]
 mod world;
 
+pub use debian::{DebianError, DebianFault, PatchFault};
 pub use directory::DirectoryError;
 pub use error::SourceError;
 pub use fault::{ArchiveError, ArchiveFault};

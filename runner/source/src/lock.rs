@@ -27,9 +27,11 @@ const MAX_LOCKFILE: u64 = 64 << 20;
 /// Pins every source of a recipe, brings them into the store and lays their layer out.
 ///
 /// The recipe's own source must have a `Cargo.lock`: it says which crates are wanted, and by which
-/// digest. Nothing of a source is executed.
+/// digest. Nothing of a source is executed. `package` is what a distribution's index says of the source package
+/// that the recipe names, if it names one.
 pub fn lock_sources(
     recipe: &Recipe,
+    package: Option<LockedSource>,
     project_root: &Path,
     store: &Store,
     fetcher: &dyn Fetcher,
@@ -39,7 +41,7 @@ pub fn lock_sources(
     // Whoever waited finds the crates in the store and fetches nothing twice.
     let _alone = store.exclusive(&format!("lock-{}", recipe.name))?;
     let spool = Spool::new(store)?;
-    let (pinned, source) = own::pin(&place, recipe, &spool)?;
+    let (pinned, source) = own::pin(&place, recipe, package, &spool)?;
     let crates = match crates(&pinned, &source) {
         // Steps may have nothing to do with cargo.
         Err(SourceError::NoLockfile { .. }) if recipe.build.is_some() => Vec::new(),

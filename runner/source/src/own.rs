@@ -6,7 +6,15 @@ use eadem_model::{Digest, Event, Fetcher, LockedSource, Name, Origin, Recipe, So
 use eadem_store::{Layer, Spool, Store, StoreError};
 use semver::Version;
 
-use crate::{SourceError, archive, directory, entry::Strip, lockfile::LockedCrate, vendor};
+use crate::{
+    SourceError, archive,
+    debian::{self, Package},
+    directory,
+    entry::Strip,
+    layer,
+    lockfile::LockedCrate,
+    vendor,
+};
 
 /// Where sources come from and go to.
 #[derive(Clone, Copy)]
@@ -46,12 +54,18 @@ impl Place<'_> {
 pub(crate) fn pin(
     place: &Place<'_>,
     recipe: &Recipe,
+    package: Option<LockedSource>,
     spool: &Spool,
 ) -> Result<(LockedSource, Layer), SourceError> {
     let pinned = match &recipe.source {
         SourceSpec::Crate { name, version } => pin_crate(place, name, version)?,
         SourceSpec::Archive { url, sha256, strip } => pin_archive(place, url, sha256, *strip)?,
         SourceSpec::Directory { path } => return pin_directory(place, path, spool),
+        SourceSpec::Dsc { .. } => {
+            let package = package.expect("whoever locks a source package has found it in an index");
+            place.fetch(&layer::wants(&package))?;
+            package
+        }
     };
     let layer = open(place, &pinned, spool)?;
     Ok((pinned, layer))
@@ -104,6 +118,9 @@ pub(crate) fn open(place: &Place<'_>, pinned: &LockedSource, spool: &Spool) -> R
             let file = place.store.open_blob(sha256)?;
             Ok(archive::unfold(url, file, &Strip::Count(*strip), spool)?.layer)
         }
+        LockedSource::Dsc { format, files, .. } => {
+            debian::open(&Package { title: title(pinned), format, files }, place.store, spool)
+        }
         LockedSource::Own { name, version, sha256, .. }
         | LockedSource::Crate { name, version, sha256, .. } => {
             let krate = LockedCrate { name: name.clone(), version: version.clone(), sha256: *sha256 };
@@ -131,6 +148,7 @@ pub(crate) fn title(source: &LockedSource) -> String {
     match source {
         LockedSource::Archive { url, .. } => url.clone(),
         LockedSource::Directory { path, .. } => format!("directory `{path}`"),
+        LockedSource::Dsc { name, version, .. } => format!("{name} {version}"),
         LockedSource::Own { name, version, .. } | LockedSource::Crate { name, version, .. } => {
             format!("crate {name} {version}")
         }

@@ -35,6 +35,15 @@ impl Tar {
         self.moded(0o644, name, content)
     }
 
+    /// An empty file of a certain time.
+    pub(crate) fn dated(self, mtime: u64, name: &str) -> Self {
+        let mut header = tar::Header::new_gnu();
+        header.as_mut_bytes().copy_from_slice(&Self::header(tar::EntryType::Regular, name, "", 0o644, 0));
+        header.set_mtime(mtime);
+        header.set_cksum();
+        self.with(header.as_bytes().to_vec(), b"")
+    }
+
     /// A directory.
     pub(crate) fn directory(self, name: &str) -> Self {
         self.with(Self::header(tar::EntryType::Directory, name, "", 0o755, 0), b"")

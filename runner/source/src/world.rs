@@ -9,7 +9,8 @@ use std::{
 
 use cargo_lock::SourceId;
 use eadem_model::{
-    CrateRelease, Digest, Event, FetchError, Fetcher, LockedImage, Name, Origin, Recipe, RecipeLock, Want,
+    CrateRelease, Digest, Event, FetchError, Fetcher, LockedImage, LockedSource, Name, Recipe, RecipeLock,
+    Want,
     document::{Version1, parse},
 };
 use eadem_store::Store;
@@ -96,7 +97,17 @@ impl World {
 
     /// Locks a recipe with this `source:`.
     pub(crate) fn lock(&self, source: &str) -> Result<LockedSources, SourceError> {
-        lock_sources(&recipe(source), &self.project(), &self.store, self, &|event| self.hear(event))
+        self.lock_package(source, None)
+    }
+
+    /// The same, with what an index says of a source package.
+    pub(crate) fn lock_package(
+        &self,
+        source: &str,
+        package: Option<LockedSource>,
+    ) -> Result<LockedSources, SourceError> {
+        let (project, hear) = (self.project(), |event| self.hear(event));
+        lock_sources(&recipe(source), package, &project, &self.store, self, &hear)
     }
 
     /// Lays the layer of a lock out.
@@ -128,7 +139,6 @@ impl Fetcher for World {
                 return Err(FetchError::Nowhere { origin: want.origin.to_string(), attempts: Vec::new() });
             };
             assert!(want.size.is_none_or(|size| size == bytes.len() as u64), "a lock with a wrong size");
-            assert!(!matches!(&want.origin, Origin::Package { .. }), "sources are no packages");
             self.store.put_blob(bytes).expect("stored");
             self.fetched.lock().expect("no test thread panics").push(want.sha256);
         }

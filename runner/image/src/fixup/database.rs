@@ -16,8 +16,10 @@ pub(super) fn write(lock: &ImageLock, debs: &Debs, root: &mut Root) -> Result<()
         status += &stanza(&deb.control);
         let name = info_name(package, deb);
         root.make(&format!("{DIR}/info/{name}.list"), Node::file(list(deb), time))?;
-        if let Some(sums) = deb.members.get("md5sums") {
-            root.make(&format!("{DIR}/info/{name}.md5sums"), Node::file(sums.clone(), time))?;
+        for member in members(lock.fixups) {
+            if let Some(bytes) = deb.members.get(*member) {
+                root.make(&format!("{DIR}/info/{name}.{member}"), Node::file(bytes.clone(), time))?;
+            }
         }
     }
     root.make(&format!("{DIR}/status"), Node::file(status, time))?;
@@ -28,6 +30,12 @@ pub(super) fn write(lock: &ImageLock, debs: &Debs, root: &mut Root) -> Result<()
         root.make(&format!("{DIR}/{dir}"), Node::directory(time))?;
     }
     Ok(())
+}
+
+/// Which files beside `control` the database keeps: `dpkg-shlibdeps` reads the last two, and no package can be built
+/// without them.
+fn members(fixups: u32) -> &'static [&'static str] {
+    if fixups == 1 { &["md5sums"] } else { &["md5sums", "shlibs", "symbols"] }
 }
 
 /// The control file with the state that dpkg would note.
