@@ -2,17 +2,18 @@
 
 use std::path::Path;
 
-use crate::support::{lane::Lane, service::Service, world::World};
+use crate::support::{lane::Lane, run::Run, service::Service, world::World};
 
-/// The fixture with another `build:`, locked.
-fn with_build(build: &str) -> World {
+/// A recipe of this name as the fixture has one, with another `build:`, locked. What failed builds left is kept by
+/// the recipe's name, and tests share a store.
+fn with_build(name: &str, build: &str) -> World {
     let world = Lane::root().fixture("steps");
-    let recipe = world.read("recipes/steps.yaml");
+    let recipe = world.read("recipes/steps.yaml").replace("name: steps\n", &format!("name: {name}\n"));
     let (before, rest) = recipe.split_once("build:").expect("it has steps");
     let (_, outputs) = rest.split_once("outputs:").expect("it has outputs");
     let recipe = format!("{before}build: {build}\noutputs:{outputs}");
-    let world = world.with("recipes/steps.yaml", recipe);
-    drop(world.eadem(["lock", "steps"]).exit(0));
+    let world = world.with(&format!("recipes/{name}.yaml"), recipe);
+    drop(world.eadem(["lock", name]).exit(0));
     world
 }
 
@@ -31,32 +32,39 @@ fn steps_build_the_same_bytes_in_two_rooms_and_in_those_of_a_daemon() {
 
 #[test]
 fn a_step_that_fails_is_named_and_the_next_one_does_not_run() {
-    let world = with_build("{steps: [make clean, 'make nothing', 'echo never; touch $OUT/never']}");
-    let run = Lane::root().run(&mut world.command(["build", "steps"])).exit(7).one_error();
-    let run = run.stderr_has("error: the build of `steps` failed with status 2");
+    let world =
+        with_build("failing-step", "{steps: [make clean, 'make nothing', 'echo never; touch $OUT/never']}");
+    let run = Lane::root().run(&mut world.command(["build", "failing-step"])).exit(7).one_error();
+    let run = run.stderr_has("error: the build of `failing-step` failed with status 2");
     drop(run.stderr_has("step 2 of 3 failed with status 2: make nothing\n").stderr_lacks("never"));
 }
 
 #[test]
 fn a_build_that_wrote_its_surroundings_down_differs() {
-    let world = with_build("{steps: ['make && make install PREFIX=/usr', 'pwd > $OUT/usr/share/where']}");
-    let run = Lane::root().run(&mut world.command(["verify", "steps"])).exit(1);
-    drop(run.stdout_has("differs  steps\n").stdout_has("usr/share/where"));
+    let world = with_build(
+        "telling-steps",
+        "{steps: ['make && make install PREFIX=/usr', 'pwd > $OUT/usr/share/where']}",
+    );
+    let run = Lane::root().run(&mut world.command(["verify", "telling-steps"])).exit(1);
+    drop(run.stdout_has("differs  telling-steps\n").stdout_has("usr/share/where"));
 }
 
 #[test]
 fn a_shell_opens_where_the_steps_run_and_sees_what_a_failed_one_left() {
-    let (lane, world) = (Lane::root(), with_build("{at: sub, steps: ['echo left > left', 'false']}"));
-    let look = |words: &[&str]| {
-        let command = words.iter().copied().chain(["--", "/bin/sh", "-c", "pwd; ls; ls -d $OUT"]);
-        lane.run(&mut world.command(command)).exit(0).stdout()
-    };
+    let (lane, world) =
+        (Lane::root(), with_build("kept-steps", "{at: sub, steps: ['echo left > left', 'false']}"));
     let at = "/build/target/src/sub\n";
-    assert_eq!(look(&["shell", "steps"]), format!("{at}word.c\nwords\n/build/target/out\n"));
-    drop(lane.run(&mut world.command(["--keep-failed", "build", "steps"])).exit(7));
-    assert_eq!(look(&["shell", "steps"]), format!("{at}left\nword.c\nwords\n/build/target/out\n"));
-    drop(world.eadem(["shell", "steps", "--discard"]).exit(0));
-    assert!(!Path::new(&world.store().join("kept/steps/state")).exists());
+    let look = || {
+        let mut shell = world.command(["shell", "kept-steps"]);
+        lane.run(shell.args(["--", "/bin/sh", "-c", "pwd; ls; ls -d $OUT"])).exit(0)
+    };
+    let has =
+        |run: Run, files: &str| assert_eq!(run.stdout(), format!("{at}{files}/build/target/out\n"), "{run}");
+    has(look(), "word.c\nwords\n");
+    drop(lane.run(&mut world.command(["--keep-failed", "build", "kept-steps"])).exit(7));
+    has(look(), "left\nword.c\nwords\n");
+    drop(world.eadem(["shell", "kept-steps", "--discard"]).exit(0));
+    assert!(!Path::new(&world.store().join("kept/kept-steps/state")).exists());
 }
 
 #[test]
