@@ -180,14 +180,10 @@ impl Bench<'_> {
     /// A view that shows besides what a unit looked for, if it can be shown by itself; else all.
     pub(crate) fn wider(&self, view: &View, sought: &BTreeSet<String>) -> View {
         let is_one = |path: &String| self.sources.input(self.places, path).is_ok();
-        match view {
-            View::These(also)
-                if sought.len() <= MANY && sought.iter().all(is_one) && !sought.is_subset(also) =>
-            {
-                View::These(also.union(sought).cloned().collect())
-            }
-            _ => View::All,
-        }
+        let View::These(also) = view else { return View::All };
+        let these: BTreeSet<_> = also.union(sought).cloned().collect();
+        let is_more = these.len() > also.len() && these.len() <= MANY;
+        if is_more && sought.iter().all(is_one) { View::These(these) } else { View::All }
     }
 
     fn digests(&self, unit: &Unit, sources: &[Input]) -> Result<Vec<(Text, InputKind, Digest)>, DriveError> {

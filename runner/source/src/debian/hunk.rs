@@ -32,7 +32,8 @@ impl Hunk<'_> {
         if self.after < self.before {
             return self.fits(lines, last).then_some(last);
         }
-        let guess = first.checked_add_signed(moved).unwrap_or(0);
+        // Beyond an end, nothing is nearer than that end.
+        let guess = first.checked_add_signed(moved).unwrap_or(0).clamp(frozen, last);
         let farthest = last.abs_diff(guess).max(guess.abs_diff(frozen));
         let places = (0..=farthest).flat_map(|away| [guess.checked_add(away), guess.checked_sub(away)]);
         places.flatten().find(|at| (frozen..=last).contains(at) && self.fits(lines, *at))
@@ -65,6 +66,7 @@ mod tests {
         assert_eq!(x(2).place(&text, 2, 0), Some(3), "moved as the last one was");
         assert_eq!(x(1).place(&text, 0, 2), Some(3), "not before what is done");
         assert_eq!(x(90).place(&text, 0, 0), Some(5));
+        assert_eq!(x(usize::MAX).place(&text, 0, 0), Some(5), "found at once, wherever it was made");
         assert_eq!(hunk(1, b"y\n", [1, 1]).place(&text, 0, 0), None);
         assert_eq!(hunk(1, b"x", [0, 0]).place(&text, 0, 0), None, "the end of a line counts");
     }
