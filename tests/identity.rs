@@ -130,7 +130,7 @@ fn an_example_and_a_test_program_are_those_of_plain_cargo() {
     let recipe = |outputs: &str| {
         format!(
             "eadem: 1\nname: checks\nimage: rust-trixie\nsource: {{dir: crate}}\noutputs: [{outputs}]\n\
-             cargo: {{profile: tested, examples: [ex], tests: [it]}}\n"
+             cargo: {{profile: tested, examples: [ex], tests: [it], inputs: {{app: [README]}}}}\n"
         )
     };
     let world = world(lane, "units").with("recipes/checks.yaml", recipe("examples/ex"));
