@@ -27,7 +27,8 @@ fn overlapping(lane: &Lane, test: &str) -> World {
     let recipe = |name: &str, outputs: &str| {
         format!(
             "eadem: 1\nname: {name}\nimage: rust-trixie\nsource: {{dir: crate}}\n\
-             cargo: {{units: per-package}}\nenv: {{STORE_TEST: {test}}}\noutputs: [{outputs}]\n"
+             cargo: {{units: per-package, inputs: {{app: [README]}}}}\n\
+             env: {{STORE_TEST: {test}}}\noutputs: [{outputs}]\n"
         )
     };
     let (one, two) = (format!("{test}-one"), format!("{test}-two"));
