@@ -870,7 +870,8 @@ fn the_death_of_both_leaves_what_a_sweep_removes(world: &World) {
     assert_eq!(sweep(victim.rooms.path()).expect("sweeps"), 0, "the living are left alone");
     signal(keepers[0], Signal::KILL);
     victim.nothing_lives();
-    assert_eq!(limits::groups_of(keepers[0]).is_empty(), !limits::has_groups("pids"));
+    // With a runtime the group is gone already one time in twenty or so; where there are none, none may appear.
+    assert!(limits::has_groups("pids") || limits::groups_of(keepers[0]).is_empty());
     soon("the lock is free", || sweep(victim.rooms.path()).expect("sweeps") == 1);
     assert_eq!((victim.n_rooms(), limits::groups_of(keepers[0]).len()), (0, 0));
 }
