@@ -1,5 +1,6 @@
 //! Pins images and recipes.
 
+use eadem_image::Suite;
 use eadem_model::{
     Image, ImageLock, LockedImage, LockedSource, Recipe, RecipeLock, SourceSpec, document::Version1,
 };
@@ -8,7 +9,7 @@ use crate::{Bench, FlowError, job::check_image};
 
 /// Pins every package of an image and what they give.
 pub fn lock_image(bench: &Bench<'_>, image: &Image, keyring: &[u8]) -> Result<ImageLock, FlowError> {
-    Ok(eadem_image::lock(image, keyring, bench.store, bench.fetcher, (bench.clock)(), bench.events)?)
+    Ok(eadem_image::lock(&suite(bench, image, keyring))?)
 }
 
 /// Pins every source of a recipe and the layer that they give, in an image that is locked.
@@ -47,7 +48,10 @@ fn source_package(
     keyring: &[u8],
 ) -> Result<Option<LockedSource>, FlowError> {
     let SourceSpec::Dsc { name, version } = &recipe.source else { return Ok(None) };
+    Ok(Some(eadem_image::find_source(&suite(bench, image, keyring), (name, version))?))
+}
+
+fn suite<'a>(bench: &Bench<'a>, image: &'a Image, keyring: &'a [u8]) -> Suite<'a> {
     let Bench { store, fetcher, clock, events, .. } = *bench;
-    let found = eadem_image::find_source((name, version), image, keyring, store, fetcher, clock(), events);
-    Ok(Some(found?))
+    Suite { image, keyring, store, fetcher, now: clock(), events }
 }

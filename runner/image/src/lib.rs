@@ -27,6 +27,7 @@ mod release;
 mod resolve;
 mod root;
 mod source_package;
+mod suite;
 mod universe;
 mod unpack;
 mod usrmerge;
@@ -47,6 +48,7 @@ pub use release::ReleaseError;
 pub use resolve::ResolveError;
 pub use root::RootError;
 pub use source_package::find_source;
+pub use suite::Suite;
 pub use universe::IndexError;
 pub use unpack::unpack;
 

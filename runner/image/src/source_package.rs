@@ -1,30 +1,18 @@
 //! Source packages, as a suite's signed index names them.
 
-use eadem_model::{Digest, Fetcher, Image, LockedFile, LockedSource, Name, TreePath};
-use eadem_store::Store;
+use eadem_model::{Digest, LockedFile, LockedSource, TreePath};
 
 use crate::{
-    Events, ImageError, IndexError,
+    ImageError, IndexError, Suite,
     control::{ControlError, Stanza, stanzas},
-    lock::{fetch_indices, fetch_release, open_keyring},
+    release::Release,
 };
 
 /// Pins the files of a source package of an image's distribution: by digest, from the index that the suite's
 /// release signs.
-///
-/// `now` is in seconds since 1970: releases, signatures and keys whose time is over are refused.
-pub fn find_source(
-    (name, version): (&str, &str),
-    image: &Image,
-    keyring: &[u8],
-    store: &Store,
-    fetcher: &dyn Fetcher,
-    now: u64,
-    events: Events<'_>,
-) -> Result<LockedSource, ImageError> {
-    let release = fetch_release(image, &open_keyring(image, keyring)?, fetcher, now)?;
-    let index = |component: &Name| release.sources(&image.debian.suite, component);
-    let indices = fetch_indices(image, &release, &index, store, fetcher, events)?;
+pub fn find_source(suite: &Suite<'_>, (name, version): (&str, &str)) -> Result<LockedSource, ImageError> {
+    let of = &suite.image.debian.suite;
+    let (release, indices) = suite.indices(&|release: &Release, component| release.sources(of, component))?;
     let mut versions = Vec::new();
     for stanza in indices.iter().flat_map(|text| stanzas(text)) {
         let stanza = stanza.map_err(IndexError::from)?;
@@ -37,7 +25,7 @@ pub fn find_source(
         }
         versions.push(found.to_owned());
     }
-    let (name, version, suite) = (name.to_owned(), version.to_owned(), image.debian.suite.clone());
+    let (name, version, suite) = (name.to_owned(), version.to_owned(), of.clone());
     Err(ImageError::NoSource { name, version, suite, versions })
 }
 

@@ -14,12 +14,10 @@ const PATCHES: &str = "debian/patches";
 /// Where is written what was applied, as the distribution's tools look for it.
 const STATE: &str = ".pc";
 
-/// Applies the series, in its order, and writes down that it was, with what was there before.
+/// Applies the series, in its order, and writes down that it was, with what was there before; also if there is none, so
+/// that `quilt` finds where a first patch belongs.
 pub(super) fn apply(layer: &mut Layer, time: u64) -> Result<(), DebianFault> {
     let series = series(layer)?;
-    if series.is_empty() {
-        return Ok(());
-    }
     for name in &series {
         let fault = |source| DebianFault::Patch { patch: name.clone(), source };
         let path: TreePath = path(&format!("{PATCHES}/{name}")).ok_or_else(|| unsafe_line(name))?;

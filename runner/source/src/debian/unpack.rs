@@ -337,6 +337,10 @@ Talk that is no part of it.
         let files = quilt("", "").with("p_1.orig-extra.tar.gz", Tar::default().file("any/x", b"").gzip());
         let found = files.lock("3.0 (quilt)").expect("a good package");
         assert!(found.contains(&"extra/x 644".to_owned()), "{found:?}");
+        assert!(
+            found.contains(&".pc/applied-patches 644".to_owned()),
+            "there is no patch, and that is written"
+        );
         let native = Tar::default().file("a/x", b"").file("Cargo.lock", b"version = 4\n");
         let found = Files::new().with("p_1.tar.gz", native.gzip()).lock("3.0 (native)").expect("two tops");
         assert_eq!(found, ["Cargo.lock 644", "a 755", "a/x 644"]);
