@@ -62,6 +62,7 @@ fn record(store: &Store, run: &RunId, recipe: &str, verdict: Option<Verdict>, en
         plan: Digest::of(recipe.as_bytes()),
         rounds: endings.iter().enumerate().map(round).collect(),
         verdict,
+        explanation: None,
     }
 }
 

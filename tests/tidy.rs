@@ -21,7 +21,7 @@ const EDGES: [(&str, &[&str]); 12] = [
     ("image", &["model", "store"]),
     ("source", &["model", "store"]),
     ("cargo", &["model", "store"]),
-    ("flow", &["model", "store", "image", "source", "cargo"]),
+    ("flow", &["model", "store", "image", "source", "cargo", "explain"]),
     ("explain", &["model"]),
     (
         "cli",

@@ -184,6 +184,8 @@ pub(crate) enum Command {
     /// Looks into archives, packings and ELF files. A tree of the store is named by its digest, which
     /// `eadem show --format json` tells.
     Diff(Diff),
+    /// Say again what the last verification found, and why outputs differ; or that of a recipe or run
+    Explain(Runs),
     /// Show every unit of a build, and whether what it gives is in the store; run nothing of the sources
     ///
     /// Cargo plans the build as ever, and goes through it with names in the place of files. A unit is a `hit`

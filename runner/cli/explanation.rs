@@ -1,6 +1,6 @@
 //! Findings in words, a few lines each.
 
-use eadem_explain::{Cause, Change, Confidence, Explanation, Finding, Hunk, Reason, Step, Window};
+use eadem_model::{Cause, Change, Confidence, Explanation, Finding, Hunk, Reason, Spot, Window};
 
 use crate::paint;
 
@@ -25,11 +25,11 @@ fn finding(finding: &Finding) -> Vec<String> {
     lines
 }
 
-fn place(steps: &[Step]) -> String {
-    let step = |step: &Step| match step {
-        Step::File(name) | Step::Section(name) | Step::Symbol(name) => name.clone(),
-        Step::Member(name) => format!("member {name}"),
-        Step::Packed(name) => format!("unpacked {name}"),
+fn place(steps: &[Spot]) -> String {
+    let step = |step: &Spot| match step {
+        Spot::File(name) | Spot::Section(name) | Spot::Symbol(name) => name.clone(),
+        Spot::Member(name) => format!("member {name}"),
+        Spot::Packed(name) => format!("unpacked {name}"),
     };
     if steps.is_empty() {
         "the file".to_owned()

@@ -11,11 +11,11 @@ mod doctor;
 mod exit;
 mod explanation;
 mod history;
-mod mapped;
 mod paint;
 mod project;
 mod report;
 mod side;
+mod verdict;
 mod wiring;
 
 use std::process::ExitCode;

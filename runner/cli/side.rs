@@ -1,4 +1,4 @@
-//! One side of a comparison: a file, a directory, or a tree of the store.
+//! One side of a comparison: a file or a directory.
 
 use std::{
     collections::BTreeMap,
@@ -9,22 +9,22 @@ use std::{
 };
 
 use eadem_explain::{BlobError, Blobs, Node};
-use eadem_model::{Digest, Entry, Tree};
-use eadem_store::Store;
+use eadem_model::{Digest, Tree};
+use eadem_store::{Mapped, Store};
 use os_display::Quotable;
 
-use crate::{exit::Exit, mapped::Mapped, report::Report};
+use crate::{exit::Exit, report::Report};
 
 /// Permissions that are compared.
 const PERMISSIONS: u32 = 0o7777;
 
 /// Names and what stands there, with what gives the bytes.
-pub(crate) struct Side<'a> {
+pub(crate) struct Side {
     pub(crate) nodes: BTreeMap<String, Node>,
-    pub(crate) blobs: Box<dyn Blobs + 'a>,
+    pub(crate) blobs: Box<dyn Blobs>,
 }
 
-impl<'a> Side<'a> {
+impl Side {
     /// All that lies below a directory.
     pub(crate) fn of_directory(root: &Path) -> Result<Self, Report> {
         let (mut nodes, mut paths) = (BTreeMap::new(), BTreeMap::new());
@@ -44,25 +44,6 @@ impl<'a> Side<'a> {
             }
         }
         Ok(Self { nodes, blobs: Box::new(OnDisk(paths)) })
-    }
-
-    /// A tree that a build left.
-    pub(crate) fn of_tree(tree: &Tree, store: &'a Store) -> Self {
-        let node = |entry: &Entry| match entry {
-            Entry::Directory => Node::Directory,
-            Entry::File { size, executable, .. } => {
-                Node::File { mode: if *executable { 0o755 } else { 0o644 }, size: *size }
-            }
-            Entry::Symlink { target } => Node::Link { target: target.clone() },
-        };
-        let nodes = tree.entries.iter().map(|(path, entry)| (path.to_string(), node(entry))).collect();
-        let digest = |entry: &Entry| match entry {
-            Entry::File { digest, .. } => Some(*digest),
-            _ => None,
-        };
-        let digests =
-            tree.entries.iter().filter_map(|(path, entry)| Some((path.to_string(), digest(entry)?)));
-        Self { nodes, blobs: Box::new(InStore { store, digests: digests.collect() }) }
     }
 }
 
@@ -102,19 +83,6 @@ impl Blobs for OnDisk {
     fn open(&self, name: &str) -> Result<Box<dyn AsRef<[u8]> + '_>, BlobError> {
         let path = self.0.get(name).ok_or_else(|| BlobError(format!("there is no {name}")))?;
         mapped(path).map(boxed).map_err(|report| BlobError(report.line()))
-    }
-}
-
-struct InStore<'a> {
-    store: &'a Store,
-    digests: BTreeMap<String, Digest>,
-}
-
-impl Blobs for InStore<'_> {
-    fn open(&self, name: &str) -> Result<Box<dyn AsRef<[u8]> + '_>, BlobError> {
-        let digest = self.digests.get(name).ok_or_else(|| BlobError(format!("there is no {name}")))?;
-        let file = self.store.open_blob(digest).map_err(|error| BlobError(error.to_string()))?;
-        Mapped::of(&file).map(boxed).map_err(|error| BlobError(format!("cannot read {name}: {error}")))
     }
 }
 

@@ -5,8 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use eadem_explain::{Bounds, Explanation, Known};
-use eadem_model::Digest;
+use eadem_explain::{Bounds, Known};
+use eadem_model::{Digest, Explanation};
 use serde_json::json;
 
 use crate::{
@@ -44,14 +44,14 @@ fn explained(diff: &Diff, global: &Global, console: &Console) -> Result<Explanat
         [Meant::Tree(first), Meant::Tree(second)] => {
             let store = wiring::store(global, console)?;
             let (first, second) = (side::tree(&store, &first)?, side::tree(&store, &second)?);
-            Ok(trees(&Side::of_tree(&first, &store), &Side::of_tree(&second, &store), &known))
+            Ok(eadem_flow::explain_trees(&store, &first, &second, &known))
         }
         _ => Err(Report::new(Exit::Usage, format!("{} and {} are of two kinds", diff.first, diff.second))
             .hint("compare two files, two directories, or two trees of the store")),
     }
 }
 
-fn trees(first: &Side<'_>, second: &Side<'_>, known: &[Known]) -> Explanation {
+fn trees(first: &Side, second: &Side, known: &[Known]) -> Explanation {
     let sides = [first, second].map(|side| (&side.nodes, &*side.blobs));
     eadem_explain::trees(sides[0], sides[1], known, Bounds::default())
 }

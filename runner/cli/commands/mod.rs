@@ -3,6 +3,7 @@
 mod build;
 mod diff;
 mod doctor;
+mod explain;
 mod fetch;
 mod image;
 mod lock;
@@ -59,6 +60,7 @@ pub(crate) fn run(args: &Args, console: &Console) -> Done {
         Command::Diff(words) => diff::run(words, &args.global, console),
         Command::Doctor(words) => doctor::run(words, &args.global, console),
         Command::Shell(shell) => shell::run(shell, &Desk::new(args, console, &wiring, project()?)?),
+        Command::Explain(explain) => explain::run(explain, console, &wiring.store),
         Command::Log(log) => log::run(log, console, &wiring.store),
         Command::Ls => ls::run(console, &wiring.store),
         Command::Show(show) => show::run(show, console, &wiring.store),

@@ -11,11 +11,12 @@ use serde_json::json;
 use crate::{
     Done,
     args::Show,
-    commands::{ls::worded, unit, verify::blamed},
+    commands::{ls::worded, unit},
     console::Console,
     exit::Exit,
     history, paint,
     report::Report,
+    verdict::blamed,
 };
 
 /// Shows records whole.

@@ -8,11 +8,12 @@ mod zip;
 
 use std::io::Read;
 
+use eadem_model::{Cause, Change, Confidence, Reason, Spot};
+
 use crate::{
     cause::{self, of_texts},
     content,
     explain::{Search, within, worded},
-    finding::{Cause, Change, Confidence, Reason, Step},
     kind::Kind,
     packed,
 };
@@ -42,7 +43,7 @@ pub(crate) enum Content<'a> {
 type Reader = for<'a> fn(&'a [u8], usize) -> Option<Vec<Member<'a>>>;
 
 /// Compares two archives of one kind; says nothing of what is damaged.
-pub(crate) fn compare(search: &Search<'_>, place: &[Step], kind: Kind, first: &[u8], second: &[u8]) {
+pub(crate) fn compare(search: &Search<'_>, place: &[Spot], kind: Kind, first: &[u8], second: &[u8]) {
     let read: Reader = match kind {
         Kind::Ar => ar::members,
         Kind::Tar => tar::members,
@@ -57,27 +58,27 @@ pub(crate) fn compare(search: &Search<'_>, place: &[Step], kind: Kind, first: &[
     members(search, place, &first, &second);
 }
 
-fn members(search: &Search<'_>, place: &[Step], first: &[Member<'_>], second: &[Member<'_>]) {
+fn members(search: &Search<'_>, place: &[Spot], first: &[Member<'_>], second: &[Member<'_>]) {
     let pairs = Pairs::of(first, second);
     if let Some(values) = pairs.order(first, second) {
         let evidence = "the same members in another order".to_owned();
         let causes = vec![cause::cause(Reason::Order, evidence, Confidence::Likely)];
-        search.find(place, Change::Order { parts: "members", values }, causes);
+        search.find(place, Change::Order { parts: eadem_model::Parts::Members, values }, causes);
     }
     let both: Vec<_> = pairs.both.iter().map(|(left, right)| (&first[*left], &second[*right])).collect();
     attributes(search, place, &both);
     let alone =
         pairs.first.iter().map(|at| (&first[*at], 1)).chain(pairs.second.iter().map(|at| (&second[*at], 2)));
     for (member, side) in alone {
-        search.find(&within(place, Step::Member(member.name.clone())), Change::Only { side }, Vec::new());
+        search.find(&within(place, Spot::Member(member.name.clone())), Change::Only { side }, Vec::new());
     }
     for (left, right) in both.iter().filter(|(left, right)| left.content != right.content) {
-        contents(search, &within(place, Step::Member(left.name.clone())), left.content, right.content);
+        contents(search, &within(place, Spot::Member(left.name.clone())), left.content, right.content);
     }
 }
 
 /// Each attribute that differs is one finding, at the first member in which it does.
-fn attributes(search: &Search<'_>, place: &[Step], both: &[(&Member<'_>, &Member<'_>)]) {
+fn attributes(search: &Search<'_>, place: &[Spot], both: &[(&Member<'_>, &Member<'_>)]) {
     let mut seen: Vec<(&str, &str, [String; 2], usize)> = Vec::new();
     let differing = both.iter().flat_map(|(left, right)| {
         let pairs = left.attributes.iter().zip(&right.attributes);
@@ -94,7 +95,7 @@ fn attributes(search: &Search<'_>, place: &[Step], both: &[(&Member<'_>, &Member
     for (name, member, values, members) in seen {
         let causes = attribute_causes(search, name, &values);
         let change = Change::Attribute { name: name.to_owned(), values, members };
-        search.find(&within(place, Step::Member(member.to_owned())), change, causes);
+        search.find(&within(place, Spot::Member(member.to_owned())), change, causes);
     }
 }
 
@@ -112,7 +113,7 @@ fn attribute_causes(search: &Search<'_>, name: &str, values: &[String; 2]) -> Ve
     vec![cause::cause(reason, cause::quoted(values), Confidence::Likely)]
 }
 
-fn contents(search: &Search<'_>, place: &[Step], left: Content<'_>, right: Content<'_>) {
+fn contents(search: &Search<'_>, place: &[Spot], left: Content<'_>, right: Content<'_>) {
     if let (Content::Plain(first), Content::Plain(second)) = (left, right) {
         return content::compare(search, place, first, second);
     }

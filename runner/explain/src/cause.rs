@@ -11,10 +11,9 @@ mod path;
 mod remedy;
 mod time;
 
-use crate::{
-    finding::{Cause, Confidence, Reason},
-    known::Known,
-};
+use eadem_model::{Cause, Confidence, Reason};
+
+use crate::known::Known;
 
 pub(crate) use number::{Ground, of_bytes};
 pub(crate) use order::{is_permutation, strings_are_permuted};

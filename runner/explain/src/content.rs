@@ -1,11 +1,12 @@
 //! Bytes of any kind, and unknown ones.
 
+use eadem_model::{Cause, Change, Confidence, Reason, Spot};
+
 use crate::{
     Known, align, archive,
     cause::{self, Ground, gathered, of_bytes, of_texts, unknown},
     elf,
     explain::{Search, worded},
-    finding::{Cause, Change, Confidence, Reason, Step},
     kind::Kind,
     known, packed, parts,
     region::{Region, Regions},
@@ -18,7 +19,7 @@ const RULED: usize = 64;
 const SORTED: usize = 4 << 20;
 
 /// Compares bytes by what both are. If they differ, there is at least one finding afterwards.
-pub(crate) fn compare(search: &Search<'_>, place: &[Step], first: &[u8], second: &[u8]) {
+pub(crate) fn compare(search: &Search<'_>, place: &[Spot], first: &[u8], second: &[u8]) {
     if search.is_full() {
         return note_full(search, first == second);
     }
@@ -39,12 +40,12 @@ fn note_full(search: &Search<'_>, is_equal: bool) {
     }
 }
 
-fn look_inside(search: &Search<'_>, place: &[Step], first: &[u8], second: &[u8]) {
+fn look_inside(search: &Search<'_>, place: &[Spot], first: &[u8], second: &[u8]) {
     let kind = Kind::of(first);
     if kind != Kind::of(second) {
         return;
     }
-    if place.iter().filter(|step| matches!(step, Step::Packed(_) | Step::Member(_))).count()
+    if place.iter().filter(|step| matches!(step, Spot::Packed(_) | Spot::Member(_))).count()
         >= search.budget.bounds.depth
     {
         return search.budget.say(format!("{} is nested too deeply to be looked into", worded(place)));
@@ -70,7 +71,7 @@ fn prove(search: &Search<'_>, before: usize, first: &[u8], second: &[u8]) {
 }
 
 /// Compares unknown bytes.
-pub(crate) fn bytes(search: &Search<'_>, place: &[Step], first: &[u8], second: &[u8]) {
+pub(crate) fn bytes(search: &Search<'_>, place: &[Spot], first: &[u8], second: &[u8]) {
     let regions = regions(first, second);
     let causes = causes(search.known, [first, second], &regions, Ground::Data);
     search.find(place, change(search, first, second, &regions, [0, 0]), causes);

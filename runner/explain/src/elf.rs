@@ -14,11 +14,12 @@ mod nature;
 mod symbol;
 mod word;
 
+use eadem_model::{Change, Confidence, Finding, Reason, Spot};
+
 use crate::{
     cause::{self, unknown},
     content,
     explain::{Search, within},
-    finding::{Change, Confidence, Finding, Reason, Step},
     packed,
 };
 use atlas::Atlas;
@@ -51,7 +52,7 @@ pub(crate) struct Pair {
 }
 
 /// Compares two ELF files; says nothing of what is damaged.
-pub(crate) fn compare(search: &Search<'_>, place: &[Step], first: &[u8], second: &[u8]) {
+pub(crate) fn compare(search: &Search<'_>, place: &[Spot], first: &[u8], second: &[u8]) {
     let (Some(first), Some(second)) = (Image::parse(first), Image::parse(second)) else { return };
     let both = Both::of(first, second);
     let before = search.n_findings();
@@ -68,7 +69,7 @@ pub(crate) fn compare(search: &Search<'_>, place: &[Step], first: &[u8], second:
 }
 
 /// Sections that one side alone has.
-fn alone(search: &Search<'_>, place: &[Step], both: &Both<'_>) {
+fn alone(search: &Search<'_>, place: &[Spot], both: &Both<'_>) {
     let sides = [(&both.first, 1), (&both.second, 2)];
     for (image, side) in sides {
         let paired = |index: usize| {
@@ -76,19 +77,19 @@ fn alone(search: &Search<'_>, place: &[Step], both: &Both<'_>) {
         };
         for (index, section) in image.sections.iter().enumerate() {
             if !paired(index) {
-                let place = within(place, Step::Section(section.name.clone()));
+                let place = within(place, Spot::Section(section.name.clone()));
                 search.find(&place, Change::Only { side }, Vec::new());
             }
         }
     }
 }
 
-fn section(search: &Search<'_>, place: &[Step], both: &Both<'_>, pair: &Pair) {
+fn section(search: &Search<'_>, place: &[Spot], both: &Both<'_>, pair: &Pair) {
     let (first, second) = (&both.first.sections[pair.first], &both.second.sections[pair.second]);
     if first.data == second.data || search.is_full() {
         return;
     }
-    let inside = within(place, Step::Section(first.name.clone()));
+    let inside = within(place, Spot::Section(first.name.clone()));
     let mine = search.n_findings();
     match pair.nature {
         Nature::Code => function::compare(search, &inside, both, pair),
@@ -132,7 +133,7 @@ fn follows(nature: Nature, finding: &Finding) -> bool {
 }
 
 /// What is left to say of the cause of a consequence.
-fn consequence(nature: Nature, finding: &Finding) -> Vec<crate::Cause> {
+fn consequence(nature: Nature, finding: &Finding) -> Vec<eadem_model::Cause> {
     match (nature, finding.follows.is_empty()) {
         (Nature::BuildId, false) => {
             let evidence = "it is computed from the rest of the file".to_owned();
@@ -152,18 +153,18 @@ fn is_moved(finding: &Finding) -> bool {
 
 fn section_of(finding: &Finding) -> Option<String> {
     finding.place.iter().rev().find_map(|step| match step {
-        Step::Section(name) => Some(name.clone()),
+        Spot::Section(name) => Some(name.clone()),
         _ => None,
     })
 }
 
 /// What stands behind all that the headers tell of.
-fn trailing(search: &Search<'_>, place: &[Step], both: &Both<'_>) {
+fn trailing(search: &Search<'_>, place: &[Spot], both: &Both<'_>) {
     let [first, second] = [&both.first, &both.second].map(Image::trailing);
     if first != second {
         content::compare(
             search,
-            &within(place, Step::Section("behind the last section".to_owned())),
+            &within(place, Spot::Section("behind the last section".to_owned())),
             first,
             second,
         );

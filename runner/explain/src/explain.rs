@@ -2,26 +2,9 @@
 
 use std::{cell::RefCell, collections::BTreeMap};
 
-use serde::Serialize;
+use eadem_model::{Cause, Change, Explanation, Finding, Spot};
 
-use crate::{
-    Blobs, Bounds, Known, Node,
-    bounds::Budget,
-    content,
-    finding::{Cause, Change, Finding, Step},
-    tree,
-};
-
-/// All that was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Explanation {
-    /// The places that differ, in the order of the files. None: both sides are equal.
-    pub findings: Vec<Finding>,
-    /// What was not looked into, and why.
-    pub bounded: Vec<String>,
-    /// Files that could not be read, and why: whether they differ is not known.
-    pub unread: Vec<String>,
-}
+use crate::{Blobs, Bounds, Known, Node, bounds::Budget, content, tree};
 
 /// Explains how the bytes of two files differ.
 pub fn files(first: &[u8], second: &[u8], known: &[Known], bounds: Bounds) -> Explanation {
@@ -57,7 +40,7 @@ impl<'k> Search<'k> {
     }
 
     /// Adds a finding, if there is room.
-    pub(crate) fn find(&self, place: &[Step], change: Change, causes: Vec<Cause>) {
+    pub(crate) fn find(&self, place: &[Spot], change: Change, causes: Vec<Cause>) {
         self.add(Finding { place: place.to_vec(), change, causes, follows: Vec::new() });
     }
 
@@ -98,15 +81,15 @@ impl<'k> Search<'k> {
 }
 
 /// A place one step further in.
-pub(crate) fn within(place: &[Step], step: Step) -> Vec<Step> {
+pub(crate) fn within(place: &[Spot], step: Spot) -> Vec<Spot> {
     place.iter().cloned().chain([step]).collect()
 }
 
 /// A place in words, as it is said of what was not looked into.
-pub(crate) fn worded(place: &[Step]) -> String {
-    let name = |step: &Step| match step {
-        Step::File(name) | Step::Packed(name) | Step::Member(name) => name.clone(),
-        Step::Section(name) | Step::Symbol(name) => name.clone(),
+pub(crate) fn worded(place: &[Spot]) -> String {
+    let name = |step: &Spot| match step {
+        Spot::File(name) | Spot::Packed(name) | Spot::Member(name) => name.clone(),
+        Spot::Section(name) | Spot::Symbol(name) => name.clone(),
     };
     if place.is_empty() {
         "the file".to_owned()

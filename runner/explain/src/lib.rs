@@ -4,8 +4,10 @@
 //! environment; panics, loops or grows without bound on what it is given.
 //!
 //! [`files`] and [`trees`] follow bytes through archives, packings, ELF sections and functions down to the place
-//! where they differ, and each place is a [`Finding`]. Rules then give it [`Cause`]s, or say from which other
-//! place it follows. What was not looked into, because of a [`Bounds`], is said in [`Explanation::bounded`].
+//! where they differ, and each place is a [`Finding`](eadem_model::Finding). Rules then give it
+//! [`Cause`](eadem_model::Cause)s, or say from which other
+//! place it follows. What was not looked into, because of a [`Bounds`], is said in
+//! [`Explanation::bounded`](eadem_model::Explanation::bounded).
 
 mod align;
 mod archive;
@@ -15,7 +17,6 @@ mod cause;
 mod content;
 mod elf;
 mod explain;
-mod finding;
 mod kind;
 mod known;
 mod packed;
@@ -27,6 +28,5 @@ mod window;
 
 pub use blobs::{BlobError, Blobs, Node};
 pub use bounds::Bounds;
-pub use explain::{Explanation, Side, files, trees};
-pub use finding::{Cause, Change, Confidence, Finding, Hunk, Reason, Step, Window};
+pub use explain::{Side, files, trees};
 pub use known::Known;

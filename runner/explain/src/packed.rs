@@ -2,11 +2,12 @@
 
 use std::io::Read;
 
+use eadem_model::{Change, Confidence, Reason, Spot};
+
 use crate::{
     cause::{self, of_texts},
     content,
     explain::{Search, within, worded},
-    finding::{Change, Confidence, Reason, Step},
     kind::Kind,
 };
 
@@ -16,8 +17,8 @@ const XZ_MEMORY: u64 = 72 << 20;
 const ZSTD_WINDOW: u32 = 26;
 
 /// Compares what two packings hold, and what they say of it; says nothing of what cannot be unpacked.
-pub(crate) fn compare(search: &Search<'_>, place: &[Step], kind: Kind, first: &[u8], second: &[u8]) {
-    let inside = within(place, Step::Packed(name(kind).to_owned()));
+pub(crate) fn compare(search: &Search<'_>, place: &[Spot], kind: Kind, first: &[u8], second: &[u8]) {
+    let inside = within(place, Spot::Packed(name(kind).to_owned()));
     let before = search.n_findings();
     if kind == Kind::Gzip {
         gzip_header(search, &inside, first, second);
@@ -34,7 +35,7 @@ pub(crate) fn compare(search: &Search<'_>, place: &[Step], kind: Kind, first: &[
 /// Compares what decoders give; none if one gives nothing.
 pub(crate) fn unpacked(
     search: &Search<'_>,
-    place: &[Step],
+    place: &[Spot],
     decoders: [Option<Box<dyn Read + '_>>; 2],
 ) -> Option<bool> {
     let most = search.budget.left() / 2;
@@ -91,7 +92,7 @@ fn name(kind: Kind) -> &'static str {
 }
 
 /// What gzip writes beside the content.
-fn gzip_header(search: &Search<'_>, place: &[Step], first: &[u8], second: &[u8]) {
+fn gzip_header(search: &Search<'_>, place: &[Spot], first: &[u8], second: &[u8]) {
     let [left, right] = [first, second].map(header);
     for ((name, left), (_, right)) in left.into_iter().zip(right).filter(|(left, right)| left != right) {
         let causes = match name {

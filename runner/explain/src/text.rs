@@ -2,12 +2,13 @@
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
+use eadem_model::{Cause, Change, Confidence, Hunk, Reason, Spot};
+
 use crate::{
     align::equal_length,
     cause::{self, gathered, is_permutation, of_texts},
     content,
     explain::Search,
-    finding::{Cause, Change, Confidence, Hunk, Reason, Step},
     window::short,
 };
 
@@ -23,7 +24,7 @@ const SHOWN: usize = 4;
 const LONG: usize = 4096;
 
 /// Compares the lines of two texts; says nothing if there are too many.
-pub(crate) fn compare(search: &Search<'_>, place: &[Step], first: &[u8], second: &[u8]) {
+pub(crate) fn compare(search: &Search<'_>, place: &[Spot], first: &[u8], second: &[u8]) {
     let head = head(first, second);
     let (first, second) = (&first[head.end..], &second[head.end..]);
     let tail = tail(first, second);
@@ -72,14 +73,14 @@ fn shown(line: &[u8]) -> String {
     short(String::from_utf8_lossy(line).trim_end_matches('\n'))
 }
 
-fn order(search: &Search<'_>, place: &[Step], sides: [&[&[u8]]; 2]) {
+fn order(search: &Search<'_>, place: &[Spot], sides: [&[&[u8]]; 2]) {
     let values = sides.map(|side| side.first().map(|line| shown(line)).unwrap_or_default());
     let evidence = "the same lines in another order".to_owned();
     let causes = vec![cause::cause(Reason::Order, evidence, Confidence::Likely)];
-    search.find(place, Change::Order { parts: "lines", values }, causes);
+    search.find(place, Change::Order { parts: eadem_model::Parts::Lines, values }, causes);
 }
 
-fn hunks(search: &Search<'_>, place: &[Step], sides: [&[&[u8]]; 2], before: usize) {
+fn hunks(search: &Search<'_>, place: &[Spot], sides: [&[&[u8]]; 2], before: usize) {
     let differ = |op: &DiffOp| !matches!(op, DiffOp::Equal { .. });
     let ops: Vec<DiffOp> =
         capture_diff_slices(Algorithm::Myers, sides[0], sides[1]).into_iter().filter(differ).collect();

@@ -1,9 +1,10 @@
 //! Two trees, name by name.
 
+use eadem_model::{Change, Confidence, Reason, Spot};
+
 use crate::{
     Node, content,
     explain::{Search, Side},
-    finding::{Change, Confidence, Reason, Step},
 };
 
 /// Compares what stands at each name of either side.
@@ -12,7 +13,7 @@ pub(crate) fn compare(search: &Search<'_>, first: Side<'_>, second: Side<'_>) {
     names.sort();
     names.dedup();
     for name in names {
-        let place = [Step::File(name.clone())];
+        let place = [Spot::File(name.clone())];
         match (first.0.get(name), second.0.get(name)) {
             (Some(left), Some(right)) => nodes(search, &place, name, [(left, first), (right, second)]),
             (left, _) => {
@@ -22,7 +23,7 @@ pub(crate) fn compare(search: &Search<'_>, first: Side<'_>, second: Side<'_>) {
     }
 }
 
-fn nodes(search: &Search<'_>, place: &[Step], name: &str, sides: [(&Node, Side<'_>); 2]) {
+fn nodes(search: &Search<'_>, place: &[Spot], name: &str, sides: [(&Node, Side<'_>); 2]) {
     let [(left, first), (right, second)] = sides;
     match (left, right) {
         (Node::File { mode: left, .. }, Node::File { mode: right, .. }) => {
@@ -44,7 +45,7 @@ fn nodes(search: &Search<'_>, place: &[Step], name: &str, sides: [(&Node, Side<'
     }
 }
 
-fn attribute(search: &Search<'_>, place: &[Step], name: &str, values: [String; 2]) {
+fn attribute(search: &Search<'_>, place: &[Spot], name: &str, values: [String; 2]) {
     let causes = match name {
         "mode" => vec![crate::cause::cause(Reason::Mode, crate::cause::quoted(&values), Confidence::Likely)],
         _ => crate::cause::of_texts(&values[0], &values[1], search.known),
@@ -52,7 +53,7 @@ fn attribute(search: &Search<'_>, place: &[Step], name: &str, values: [String; 2
     search.find(place, Change::Attribute { name: name.to_owned(), values, members: 1 }, causes);
 }
 
-fn contents(search: &Search<'_>, place: &[Step], name: &str, sides: [Side<'_>; 2]) {
+fn contents(search: &Search<'_>, place: &[Spot], name: &str, sides: [Side<'_>; 2]) {
     match sides.map(|(_, blobs)| blobs.open(name)) {
         [Ok(first), Ok(second)] => content::compare(search, place, (*first).as_ref(), (*second).as_ref()),
         [Err(error), _] | [_, Err(error)] => search.unread(error.0),

@@ -2,7 +2,9 @@
 
 use std::{fmt::Write, ops::Range};
 
-use crate::{finding::Window, region::Region};
+use eadem_model::Window;
+
+use crate::region::Region;
 
 /// Bytes in a row of a hex dump.
 const ROW: usize = 16;

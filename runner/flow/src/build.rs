@@ -38,23 +38,16 @@ pub fn build(bench: &Bench<'_>, job: &Job) -> Result<Built, FlowError> {
     bench.store.put_plan(&plan)?;
     let ran = units::run(bench, job, &Round::baseline(plan))?;
     let tree = ran.record.tree.clone();
-    keep(bench, job, digest, vec![ran.record], None)?;
+    bench.store.put_record(&record(bench, job, digest, vec![ran.record]))?;
     ran.failure.map_or(Ok(()), |failure| Err(FlowError::Build(Box::new(failure))))?;
     let tree = tree.expect("a round that ended well leaves a tree");
     Ok(Built { plan: digest, tree, recorded: None })
 }
 
-/// Writes this run's record; the blobs that it names are in the store.
-pub(crate) fn keep(
-    bench: &Bench<'_>,
-    job: &Job,
-    plan: Digest,
-    rounds: Vec<RoundRecord>,
-    verdict: Option<eadem_model::Verdict>,
-) -> Result<(), FlowError> {
+/// This run's record of what rounds gave, without a verdict.
+pub(crate) fn record(bench: &Bench<'_>, job: &Job, plan: Digest, rounds: Vec<RoundRecord>) -> Record {
     let (run, recipe) = (bench.run.clone(), job.recipe.name.clone());
-    let record = Record { eadem_record: Version1, run, recipe, plan, rounds, verdict };
-    Ok(bench.store.put_record(&record)?)
+    Record { eadem_record: Version1, run, recipe, plan, rounds, verdict: None, explanation: None }
 }
 
 /// The newest record of the plan's baseline whose outputs are still there.

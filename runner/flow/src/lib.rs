@@ -1,11 +1,12 @@
 //! eadem's order of steps: lock, fetch, plan, build, verify, shell.
 //!
 //! *Power*: none of its own; it meets the network and the rooms through traits. *May import*:
-//! model, store, image, source. *Never*: opens a socket, starts a process, prints.
+//! model, store, image, source, cargo, explain. *Never*: opens a socket, starts a process, prints.
 
 mod bench;
 mod build;
 mod error;
+mod explanation;
 mod job;
 mod kept;
 mod lock;
@@ -17,6 +18,7 @@ mod progress;
 mod round;
 mod rounds;
 mod shell;
+mod side;
 mod step;
 mod units;
 mod verify;
@@ -25,6 +27,7 @@ pub use bench::Bench;
 pub use build::{Built, Recorded, build};
 pub use eadem_cargo::{Planned, Standing};
 pub use error::{BuildFailure, FlowError};
+pub use explanation::explain_trees;
 pub use job::Job;
 pub use kept::State;
 pub use lock::{lock_image, lock_recipe};
@@ -32,4 +35,4 @@ pub use plan::plan;
 pub use prepare::{build_image, prepare};
 pub use preview::{Preview, preview};
 pub use shell::{Files, Visit, Wish, discard_kept, visit};
-pub use verify::{OutputDifference, Proofs, Verification, verify};
+pub use verify::{OutputDifference, Proofs, Verification, differences, verify};

@@ -8,21 +8,29 @@ use eadem_model::{
 };
 use eadem_store::{Store, StoreError};
 
-use crate::{Bench, BuildFailure, FlowError, Job, build, prepare, rounds, units};
+use crate::{Bench, BuildFailure, FlowError, Job, build, explanation, prepare, rounds, units};
 
 /// What a verification found.
 #[derive(Debug)]
 pub struct Verification {
-    /// The plan's digest.
-    pub plan: Digest,
-    /// What it comes to.
-    pub verdict: Verdict,
-    /// The rounds, the baseline first.
-    pub rounds: Vec<RoundRecord>,
+    /// The record, with the verdict: of this run, or of the one whose proof answered.
+    pub record: Record,
     /// Every output that differs.
     pub differences: Vec<OutputDifference>,
-    /// The run whose proof answered, if nothing was built.
-    pub proof: Option<RunId>,
+    /// Whether an earlier run's proof answered, and nothing was built.
+    pub is_proof: bool,
+}
+
+impl Verification {
+    /// What it comes to.
+    pub fn verdict(&self) -> Verdict {
+        self.record.verdict.unwrap_or(Verdict::Inconclusive)
+    }
+
+    /// The earlier run whose proof answered.
+    pub fn proof(&self) -> Option<&RunId> {
+        self.is_proof.then_some(&self.record.run)
+    }
 }
 
 /// An output that differs, and where its bytes part.
@@ -53,15 +61,16 @@ pub fn verify(bench: &Bench<'_>, job: &Job, proofs: Proofs) -> Result<Verificati
     if proofs == Proofs::Use
         && let Some(record) = proof(bench, job, &digest, [&first, &second])?
     {
-        return Ok(answer(digest, record));
+        return Ok(Verification { record, differences: Vec::new(), is_proof: true });
     }
     bench.store.put_plan(&first.plan)?;
     let rounds = rounds::run(bench, job, [&first, &second], proofs)?;
     if let Some(failure) = rounds.failure {
-        build::keep(bench, job, digest, rounds.records, Some(verdict_of(&failure)))?;
+        let record = build::record(bench, job, digest, rounds.records);
+        bench.store.put_record(&Record { verdict: Some(verdict_of(&failure)), ..record })?;
         return Err(FlowError::Build(Box::new(failure)));
     }
-    compare(bench, job, digest, rounds.records)
+    compare(bench, build::record(bench, job, digest, rounds.records))
 }
 
 /// Only a build that failed by itself says something about the build.
@@ -121,40 +130,39 @@ fn agreed_tree<'a>(record: &'a Record, plan: &Digest) -> Option<&'a Tree> {
     proves.then_some(tree)
 }
 
-fn answer(plan: Digest, record: Record) -> Verification {
-    Verification {
-        plan,
-        verdict: Verdict::Reproducible,
-        rounds: record.rounds,
-        differences: Vec::new(),
-        proof: Some(record.run),
-    }
+fn compare(bench: &Bench<'_>, record: Record) -> Result<Verification, FlowError> {
+    let subject = record.recipe.to_string();
+    bench.tell(Event::Start { phase: Phase::Compare, subject: subject.clone(), total: 0 });
+    let differences = differences(bench.store, &record)?;
+    let verdict = judge(&record, differences.is_empty());
+    let explanation = match (verdict, &record.rounds[..]) {
+        (Verdict::Differs, [first, second]) => explanation::of_rounds(bench.store, first, second),
+        _ => None,
+    };
+    let record = Record { verdict: Some(verdict), explanation, ..record };
+    bench.store.put_record(&record)?;
+    bench.tell(Event::Done { phase: Phase::Compare, subject });
+    Ok(Verification { record, differences, is_proof: false })
 }
 
-fn compare(
-    bench: &Bench<'_>,
-    job: &Job,
-    plan: Digest,
-    rounds: Vec<RoundRecord>,
-) -> Result<Verification, FlowError> {
-    let subject = job.recipe.name.to_string();
-    bench.tell(Event::Start { phase: Phase::Compare, subject: subject.clone(), total: 0 });
-    let trees: Vec<_> = rounds.iter().filter_map(|round| round.tree.as_ref()).collect();
-    let differences = trees[0].differences(trees[1]);
-    let differences =
-        differences.into_iter().map(|entries| locate(bench.store, entries)).collect::<Result<Vec<_>, _>>()?;
-    let weak = rounds.iter().any(|round| round.outcome.isolation == Isolation::Weak);
-    let verdict = match (differences.is_empty(), weak) {
+/// Weak rooms prove nothing.
+fn judge(record: &Record, is_equal: bool) -> Verdict {
+    let weak = record.rounds.iter().any(|round| round.outcome.isolation == Isolation::Weak);
+    match (is_equal, weak) {
         (false, _) => Verdict::Differs,
         (true, true) => Verdict::Inconclusive,
         (true, false) => Verdict::Reproducible,
-    };
-    build::keep(bench, job, plan, rounds.clone(), Some(verdict))?;
-    bench.tell(Event::Done { phase: Phase::Compare, subject });
-    Ok(Verification { plan, verdict, rounds, differences, proof: None })
+    }
 }
 
-/// Finds where two files part.
+/// Every output in which the first two rounds of a record differ.
+pub fn differences(store: &Store, record: &Record) -> Result<Vec<OutputDifference>, StoreError> {
+    let trees: Vec<_> = record.rounds.iter().filter_map(|round| round.tree.as_ref()).collect();
+    let [first, second, ..] = &trees[..] else { return Ok(Vec::new()) };
+    first.differences(second).into_iter().map(|entries| locate(store, entries)).collect()
+}
+
+/// Finds where two files part, if the store still has them.
 fn locate(store: &Store, entries: Difference) -> Result<OutputDifference, StoreError> {
     let first_offset = match (&entries.first, &entries.second) {
         (Some(Entry::File { digest: first, .. }), Some(Entry::File { digest: second, .. })) => {
@@ -166,7 +174,7 @@ fn locate(store: &Store, entries: Difference) -> Result<OutputDifference, StoreE
 }
 
 fn first_difference(store: &Store, first: &Digest, second: &Digest) -> Result<Option<u64>, StoreError> {
-    if first == second {
+    if first == second || !store.has_blob(first) || !store.has_blob(second) {
         return Ok(None);
     }
     let bytes = |digest: &Digest| Ok::<_, StoreError>(BufReader::new(store.open_blob(digest)?).bytes());

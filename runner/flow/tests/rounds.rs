@@ -278,9 +278,9 @@ fn host_and_path(setting: &Setting) -> [String; 2] {
 fn rounds_that_agree_are_reproducible_and_prove_it_for_the_next_time() {
     let (world, engine) = (World::new(), Fake::new(steady));
     let first = world.verify(&engine, 1, Proofs::Use).expect("verified");
-    assert_eq!((first.verdict, first.proof), (Verdict::Reproducible, None));
+    assert_eq!((first.verdict(), first.proof()), (Verdict::Reproducible, None));
     let second = world.verify(&engine, 2, Proofs::Use).expect("verified");
-    assert_eq!((second.verdict, second.proof), (Verdict::Reproducible, Some(RunId::new(1, 1))));
+    assert_eq!((second.verdict(), second.proof()), (Verdict::Reproducible, Some(&RunId::new(1, 1))));
     assert_eq!(engine.n_runs.load(Ordering::SeqCst), 2);
 }
 
@@ -288,7 +288,7 @@ fn rounds_that_agree_are_reproducible_and_prove_it_for_the_next_time() {
 fn a_fresh_verification_uses_no_proof() {
     let (world, engine) = (World::new(), Fake::new(steady));
     world.verify(&engine, 1, Proofs::Use).expect("verified");
-    assert_eq!(world.verify(&engine, 2, Proofs::Ignore).expect("verified").proof, None);
+    assert_eq!(world.verify(&engine, 2, Proofs::Ignore).expect("verified").proof(), None);
     assert_eq!(engine.n_runs.load(Ordering::SeqCst), 4);
 }
 
@@ -296,7 +296,7 @@ fn a_fresh_verification_uses_no_proof() {
 fn every_output_that_differs_is_listed_with_its_first_offset() {
     let (world, engine) = (World::new(), Fake::new(host_and_path));
     let found = world.verify(&engine, 1, Proofs::Use).expect("verified");
-    assert_eq!(found.verdict, Verdict::Differs);
+    assert_eq!(found.verdict(), Verdict::Differs);
     let listed: Vec<_> = found
         .differences
         .iter()
@@ -316,7 +316,7 @@ fn rounds_that_differed_are_built_again() {
 #[test]
 fn rounds_start_in_different_seconds() {
     let (world, engine) = (World::new(), Fake::new(steady));
-    let rounds = world.verify(&engine, 1, Proofs::Use).expect("verified").rounds;
+    let rounds = world.verify(&engine, 1, Proofs::Use).expect("verified").record.rounds;
     assert_ne!(rounds[0].started, rounds[1].started);
 }
 
@@ -344,7 +344,7 @@ fn a_record_whose_outputs_are_damaged_answers_nothing_and_they_are_made_again() 
     assert_eq!(world.build(&engine, 2).expect("built").recorded, None);
     assert_eq!(std::fs::read(&output).expect("there"), b"same");
     damage();
-    assert_eq!(world.verify(&engine, 3, Proofs::Use).expect("verified").proof, None);
+    assert_eq!(world.verify(&engine, 3, Proofs::Use).expect("verified").proof(), None);
     assert_eq!(std::fs::read(&output).expect("there"), b"same");
 }
 
@@ -352,20 +352,20 @@ fn a_record_whose_outputs_are_damaged_answers_nothing_and_they_are_made_again() 
 fn a_record_that_cannot_be_read_is_no_answer_and_no_end() {
     let (world, engine) = (World::new(), Fake::new(steady));
     let verified = world.verify(&engine, 1, Proofs::Use).expect("verified");
-    let dir = world.store.dir().join("records").join(verified.plan.hex());
+    let dir = world.store.dir().join("records").join(verified.record.plan.hex());
     std::fs::write(dir.join("9000000000-00000001.json"), "{").expect("the store is ours");
     let recorded = world.build(&engine, 2).expect("answered").recorded;
     assert_eq!(recorded.map(|recorded| recorded.run), Some(RunId::new(1, 1)));
     // It could have said that the rounds differ.
-    assert_eq!(world.verify(&engine, 3, Proofs::Use).expect("verified").proof, None);
+    assert_eq!(world.verify(&engine, 3, Proofs::Use).expect("verified").proof(), None);
 }
 
 #[test]
 fn a_newer_verification_that_differs_refutes_an_older_proof() {
     let (world, steady, moody) = (World::new(), Fake::new(steady), Fake::new(host_and_path));
     world.verify(&steady, 1, Proofs::Use).expect("verified");
-    assert_eq!(world.verify(&moody, 2, Proofs::Ignore).expect("verified").verdict, Verdict::Differs);
-    assert_eq!(world.verify(&moody, 3, Proofs::Use).expect("verified").verdict, Verdict::Differs);
+    assert_eq!(world.verify(&moody, 2, Proofs::Ignore).expect("verified").verdict(), Verdict::Differs);
+    assert_eq!(world.verify(&moody, 3, Proofs::Use).expect("verified").verdict(), Verdict::Differs);
 }
 
 #[test]
@@ -373,7 +373,7 @@ fn rounds_that_went_without_a_variation_prove_nothing() {
     let skipped = vec![Skipped { variation: "processors".to_owned(), reason: "one".to_owned() }];
     let (world, engine) = (World::new(), Fake { skipped, ..Fake::new(steady) });
     world.verify(&engine, 1, Proofs::Use).expect("verified");
-    assert_eq!(world.verify(&engine, 2, Proofs::Use).expect("verified").proof, None);
+    assert_eq!(world.verify(&engine, 2, Proofs::Use).expect("verified").proof(), None);
 }
 
 #[test]
@@ -405,7 +405,7 @@ fn the_log_of_a_round_is_kept_whole() {
     let (world, engine) = (World::new(), Fake::new(steady));
     let found = world.verify(&engine, 1, Proofs::Use).expect("verified");
     let mut log = Vec::new();
-    let end = world.store.read_log(&found.rounds[1].log, &mut |piece| {
+    let end = world.store.read_log(&found.record.rounds[1].log, &mut |piece| {
         log.extend_from_slice(piece);
         ControlFlow::Continue(())
     });
@@ -551,11 +551,11 @@ fn an_interrupted_verification_refutes_nothing_and_a_failed_one_does() {
     world.verify(&engine, 1, Proofs::Use).expect("verified");
     engine.ending = Ending::Cancelled;
     world.verify(&engine, 2, Proofs::Ignore).expect_err("interrupted");
-    assert_eq!(world.verify(&engine, 3, Proofs::Use).expect("proved").proof, Some(RunId::new(1, 1)));
+    assert_eq!(world.verify(&engine, 3, Proofs::Use).expect("proved").proof(), Some(&RunId::new(1, 1)));
     engine.ending = Ending::Failed(1);
     world.verify(&engine, 4, Proofs::Ignore).expect_err("fails");
     engine.ending = Ending::Success;
-    assert_eq!(world.verify(&engine, 5, Proofs::Use).expect("verified").proof, None);
+    assert_eq!(world.verify(&engine, 5, Proofs::Use).expect("verified").proof(), None);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod digest;
 pub mod document;
 mod engine;
 mod event;
+mod explanation;
 mod fetch;
 mod furniture;
 mod image;
@@ -34,6 +35,7 @@ pub use engine::{
     Skipped, Terminal, Usage, Watch,
 };
 pub use event::{Event, Phase};
+pub use explanation::{Cause, Change, Confidence, Explanation, Finding, Hunk, Parts, Reason, Spot, Window};
 pub use fetch::{Attempt, CrateRelease, Fault, FetchError, Fetcher, Origin, Want};
 pub use image::{DebianSpec, Image, ImageLock, Keyring, LockedPackage, LockedResult};
 pub use limits::{Applied, Limit, Limits, Means};

@@ -4,7 +4,9 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Ending, Name, Outcome, Setting, Tree, UnitsRecord, Verdict, document::Version1};
+use crate::{
+    Digest, Ending, Explanation, Name, Outcome, Setting, Tree, UnitsRecord, Verdict, document::Version1,
+};
 
 /// The name of one invocation of eadem; names sort by time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -72,6 +74,9 @@ pub struct Record {
     pub rounds: Vec<RoundRecord>,
     /// What a verification said; a single build says nothing.
     pub verdict: Option<Verdict>,
+    /// Why the rounds differ, if they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
 }
 
 /// What one round gave.

@@ -424,8 +424,15 @@ mod tests {
             };
             let plan = self.store.put_blob(format!("plan of {content}").as_bytes()).expect("stored");
             let recipe: Name = "r".parse().expect("a name");
-            let record =
-                Record { eadem_record: Version1, run, recipe, plan, rounds: vec![round], verdict: None };
+            let record = Record {
+                eadem_record: Version1,
+                run,
+                recipe,
+                plan,
+                rounds: vec![round],
+                verdict: None,
+                explanation: None,
+            };
             self.store.put_record(&record).expect("kept");
             self.date(&self.store.record_path(&record.plan, &record.run), age);
             record

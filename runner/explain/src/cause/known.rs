@@ -1,10 +1,9 @@
 //! The rule of known values.
 
 use super::{Sides, cause, quoted};
-use crate::{
-    finding::{Cause, Confidence, Reason},
-    known::Known,
-};
+use eadem_model::{Cause, Confidence, Reason};
+
+use crate::known::Known;
 
 /// Puts the second side's values in the place of the first's.
 pub(super) fn take(sides: &mut Sides, known: &[Known]) -> Vec<Cause> {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{Sides, cause, quoted};
-use crate::finding::{Cause, Confidence, Reason};
+use eadem_model::{Cause, Confidence, Reason};
 
 /// Rust's two manglings, and the suffix that cargo gives to file names.
 static NAMES: LazyLock<Regex> = LazyLock::new(|| {

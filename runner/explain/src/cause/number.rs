@@ -2,12 +2,10 @@
 
 use std::ops::Range;
 
+use eadem_model::{Cause, Confidence, Reason};
+
 use super::{cause, known, quoted};
-use crate::{
-    finding::{Cause, Confidence, Reason},
-    known::Known,
-    region::Region,
-};
+use crate::{known::Known, region::Region};
 
 /// From 2001 to 2100, in seconds since 1970: what eight bytes have to be.
 const EPOCHS: Range<u64> = 1_000_000_000..4_102_444_800;

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 use super::{Sides, cause, quoted};
-use crate::finding::{Cause, Confidence, Reason};
+use eadem_model::{Cause, Confidence, Reason};
 
 /// What stands for the differing part of a path.
 const MARK: &str = "\u{1}path\u{1}";

@@ -1,6 +1,6 @@
 //! What to change.
 
-use crate::finding::Reason;
+use eadem_model::Reason;
 
 /// The line to change or the flag to add, in words.
 pub(crate) fn remedy(reason: &Reason) -> &'static str {

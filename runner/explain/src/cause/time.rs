@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{Sides, cause, quoted};
-use crate::finding::{Cause, Confidence, Reason};
+use eadem_model::{Cause, Confidence, Reason};
 
 /// What stands for a time on both sides.
 const MARK: &str = "\u{1}time\u{1}";

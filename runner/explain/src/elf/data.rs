@@ -1,15 +1,16 @@
 //! Sections that are no code.
 
 use super::{Both, Nature, Pair, word::Looked};
+use eadem_model::{Change, Spot};
+
 use crate::{
     content,
     explain::Search,
-    finding::{Change, Step},
     region::{Region, Regions},
 };
 
 /// Compares a section's bytes; what only names what moved is no difference.
-pub(super) fn compare(search: &Search<'_>, place: &[Step], both: &Both<'_>, pair: &Pair) {
+pub(super) fn compare(search: &Search<'_>, place: &[Spot], both: &Both<'_>, pair: &Pair) {
     let (first, second) = (&both.first.sections[pair.first], &both.second.sections[pair.second]);
     let words = both.words(pair);
     let whole = Region { first: 0..first.data.len(), second: 0..second.data.len() };

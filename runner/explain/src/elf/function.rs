@@ -1,12 +1,13 @@
 //! Machine code, function by function.
 
 use super::{Both, Pair, image::Symbol, line::Lines, name::demangled};
+use eadem_model::{Cause, Change, Confidence, Reason, Spot};
+
 use crate::{
     align,
     cause::{self, Ground, quoted},
     content,
     explain::{Search, within},
-    finding::{Cause, Change, Confidence, Reason, Step},
     region::{Region, Regions},
 };
 
@@ -14,7 +15,7 @@ use crate::{
 const LISTED: usize = 40;
 
 /// Compares the functions of a section; without any, its bytes.
-pub(super) fn compare(search: &Search<'_>, place: &[Step], both: &Both<'_>, pair: &Pair) {
+pub(super) fn compare(search: &Search<'_>, place: &[Spot], both: &Both<'_>, pair: &Pair) {
     let code = Code { search, place, both, pair };
     let functions = code.functions();
     let (mut moved, mut changed) = (0, Vec::new());
@@ -37,7 +38,7 @@ pub(super) fn compare(search: &Search<'_>, place: &[Step], both: &Both<'_>, pair
 
 struct Code<'a> {
     search: &'a Search<'a>,
-    place: &'a [Step],
+    place: &'a [Spot],
     both: &'a Both<'a>,
     pair: &'a Pair,
 }
@@ -112,7 +113,7 @@ impl<'a> Code<'a> {
             self.tell(*left, *right, rest, &lines);
         }
         for (symbol, side) in alone.iter().take(LISTED) {
-            let place = within(self.place, Step::Symbol(demangled(symbol.name)));
+            let place = within(self.place, Spot::Symbol(demangled(symbol.name)));
             self.search.find(&place, Change::Only { side: *side }, Vec::new());
         }
         let more =
@@ -137,7 +138,7 @@ impl<'a> Code<'a> {
             other => other,
         };
         self.search.find(
-            &within(self.place, Step::Symbol(name)),
+            &within(self.place, Spot::Symbol(name)),
             change,
             self.causes(rest, [left.size, right.size]),
         );

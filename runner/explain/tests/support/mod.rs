@@ -4,7 +4,8 @@
 
 use std::io::{Cursor, Write};
 
-use eadem_explain::{Bounds, Change, Explanation, Finding, Known, Step, files};
+use eadem_explain::{Bounds, Known, files};
+use eadem_model::{Change, Explanation, Finding, Spot};
 
 /// A member: its name, content, time and owner.
 pub(crate) type Entry<'a> = (&'a str, &'a [u8], u32, u32);
@@ -97,9 +98,9 @@ pub(crate) fn told(first: &[u8], second: &[u8]) -> Vec<String> {
 
 /// `PLACE: CHANGE, CAUSE CONFIDENCE`
 pub(crate) fn line(finding: &Finding) -> String {
-    let name = |step: &Step| match step {
-        Step::File(name) | Step::Packed(name) | Step::Member(name) => name.clone(),
-        Step::Section(name) | Step::Symbol(name) => name.clone(),
+    let name = |step: &Spot| match step {
+        Spot::File(name) | Spot::Packed(name) | Spot::Member(name) => name.clone(),
+        Spot::Section(name) | Spot::Symbol(name) => name.clone(),
     };
     let place = finding.place.iter().map(name).collect::<Vec<_>>().join(" > ");
     let change = match &finding.change {

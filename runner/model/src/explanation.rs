@@ -1,12 +1,25 @@
-//! What differs, where, and why.
+//! Where two outputs differ, and why.
 
-use serde::Serialize;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// All that was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The places that differ, in the order of the files. None: both sides are equal.
+    pub findings: Vec<Finding>,
+    /// What was not looked into, and why.
+    pub bounded: Vec<String>,
+    /// Files that could not be read, and why: whether they differ is not known.
+    pub unread: Vec<String>,
+}
 
 /// One place at which two outputs differ.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// Where: from the file inwards. Empty if two files were given and they differ as a whole.
-    pub place: Vec<Step>,
+    pub place: Vec<Spot>,
     /// How the two sides differ there.
     #[serde(flatten)]
     pub change: Change,
@@ -17,9 +30,9 @@ pub struct Finding {
 }
 
 /// One step inwards.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", content = "name", rename_all = "lowercase")]
-pub enum Step {
+pub enum Spot {
     /// An entry of a tree.
     File(String),
     /// What a packing holds: `gzip`, `xz`, `zstd`, `bzip2`.
@@ -33,7 +46,7 @@ pub enum Step {
 }
 
 /// How two sides differ at a place. Pairs are always the first side, then the second.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "lowercase")]
 pub enum Change {
     /// It is on one side alone.
@@ -57,8 +70,8 @@ pub enum Change {
     },
     /// The same parts in another order.
     Order {
-        /// What the parts are: `lines`, `members`, `strings`.
-        parts: &'static str,
+        /// What the parts are.
+        parts: Parts,
         /// The first parts that are not at the same place.
         values: [String; 2],
     },
@@ -89,8 +102,30 @@ pub enum Change {
     Packing,
 }
 
+/// What is in another order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Parts {
+    /// The lines of a text.
+    Lines,
+    /// The members of an archive.
+    Members,
+    /// The texts of a file.
+    Strings,
+}
+
+impl fmt::Display for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lines => "lines",
+            Self::Members => "members",
+            Self::Strings => "strings",
+        })
+    }
+}
+
 /// Lines that stand on one side and not on the other.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hunk {
     /// The first line's number, from 1, on each side.
     pub lines: [usize; 2],
@@ -101,7 +136,7 @@ pub struct Hunk {
 }
 
 /// Bytes that differ, with some around them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// The offset of the first byte shown, on each side.
     pub offsets: [u64; 2],
@@ -112,7 +147,7 @@ pub struct Window {
 }
 
 /// Why bytes differ.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
     /// What it is.
     pub cause: Reason,
@@ -125,7 +160,7 @@ pub struct Cause {
 }
 
 /// What a cause is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// The value of a variation that has no rule of its own: its name.
@@ -163,7 +198,7 @@ pub enum Reason {
 }
 
 /// How sure a cause is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
     /// With the known value of one side in the place of the other's, the bytes are equal.

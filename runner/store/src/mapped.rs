@@ -13,7 +13,8 @@ use memmap2::{Mmap, MmapOptions};
 const PIPED: u64 = 64 << 20;
 
 /// The bytes of a file.
-pub(crate) enum Mapped {
+#[derive(Debug)]
+pub enum Mapped {
     /// Pages of the file.
     Pages(Mmap),
     /// A copy of what has none: a pipe, an empty file.
@@ -22,7 +23,10 @@ pub(crate) enum Mapped {
 
 impl Mapped {
     /// Maps an open file; reads it if it is a pipe.
-    pub(crate) fn of(file: &File) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// The kernel's, and that a pipe gives more than 64 MiB.
+    pub fn of(file: &File) -> io::Result<Self> {
         let about = file.metadata()?;
         if !about.is_file() || about.len() == 0 {
             return Self::copy(file);

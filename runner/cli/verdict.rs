@@ -1,0 +1,146 @@
+//! What is said of a verification.
+
+use eadem_flow::{OutputDifference, Verification};
+use eadem_model::{Blame, Entry, UnitsCheck, UnitsRecord, Verdict};
+use serde_json::json;
+
+use crate::{console::Console, exit::Exit, explanation};
+
+/// Says all that a verification found.
+pub(crate) fn say(console: &Console, verification: &Verification) {
+    if console.is_json() {
+        console.json(&value(verification));
+    } else {
+        print(console, verification);
+    }
+}
+
+/// The status that a verdict gives.
+pub(crate) fn exit(verdict: Verdict) -> Exit {
+    match verdict {
+        Verdict::Reproducible => Exit::Done,
+        Verdict::Differs => Exit::Differs,
+        Verdict::BuildFailed => Exit::Build,
+        Verdict::Inconclusive => Exit::Inconclusive,
+    }
+}
+
+fn value(verification: &Verification) -> serde_json::Value {
+    let difference = |difference: &OutputDifference| {
+        json!({
+            "path": difference.entries.path,
+            "first": difference.entries.first,
+            "second": difference.entries.second,
+            "first_offset": difference.first_offset,
+        })
+    };
+    let record = &verification.record;
+    json!({
+        "result": "verdict",
+        "recipe": record.recipe,
+        "verdict": verification.verdict(),
+        "plan": record.plan,
+        "proof": verification.proof(),
+        "rounds": record.rounds,
+        "differences": verification.differences.iter().map(difference).collect::<Vec<_>>(),
+        "explanation": record.explanation,
+    })
+}
+
+fn print(console: &Console, verification: &Verification) {
+    let record = &verification.record;
+    if let Some(run) = verification.proof() {
+        console.talk(&format!("run {run} has proved this; --fresh builds again"));
+    }
+    let units = record.rounds.last().and_then(|round| round.units.as_ref());
+    if let Some((units, check)) = units.and_then(|units| Some((units, units.check.as_ref()?))) {
+        tell_units(console, verification, units, check);
+    }
+    for skipped in record.rounds.iter().flat_map(|round| &round.outcome.skipped) {
+        console.warn(&format!("variation `{}` was not applied: {}", skipped.variation, skipped.reason));
+    }
+    let code = if verification.verdict() == Verdict::Reproducible { "32;1" } else { "31;1" };
+    console.print_judged(code, verification.verdict().as_str(), record.recipe.as_str());
+    for line in verification.differences.iter().flat_map(lines) {
+        console.print(&line);
+    }
+    let check = units.and_then(|units| units.check.as_ref());
+    if let Some(check) = check.filter(|_| verification.verdict() == Verdict::Differs) {
+        blamed(check).iter().for_each(|line| console.print(&format!("  {line}")));
+    }
+    if let Some(explanation) = &record.explanation {
+        explanation::lines(explanation).iter().for_each(|line| console.print(line));
+        explanation.bounded.iter().chain(&explanation.unread).for_each(|what| console.warn(what));
+    }
+    if verification.verdict() == Verdict::Reproducible {
+        outputs(console, verification);
+    }
+}
+
+/// Says what proofs stood for, and which units differ without any effect on the outputs.
+fn tell_units(console: &Console, verification: &Verification, units: &UnitsRecord, check: &UnitsCheck) {
+    if verification.is_proof {
+        return;
+    }
+    let UnitsCheck { proofs, ran, .. } = check;
+    let total = units.total;
+    console.talk(&format!("{proofs} of {total} units are proved by earlier runs, {ran} ran twice"));
+    if verification.verdict() == Verdict::Reproducible {
+        for blame in &check.guilty {
+            console.warn(&format!("{}, and no output shows it", worded(blame)));
+        }
+    }
+}
+
+/// What is said of the units that differ, a line each.
+pub(crate) fn blamed(check: &UnitsCheck) -> Vec<String> {
+    let guilty = check.guilty.iter().map(|blame| format!("blamed: {}", worded(blame)));
+    let followers = check.followers.iter().map(|blame| format!("follows: {}", named(blame)));
+    guilty.chain(followers).collect()
+}
+
+fn worded(blame: &Blame) -> String {
+    let macros = match blame.macros.as_slice() {
+        [] => String::new(),
+        macros => format!(", which runs macros of {}", macros.join(", ")),
+    };
+    let outputs = blame.outputs.iter().map(|output| format!("`{output}`")).collect::<Vec<_>>().join(", ");
+    let verb = if blame.outputs.len() == 1 { "differs" } else { "differ" };
+    format!("{}{macros}: {outputs} {verb}", named(blame))
+}
+
+fn named(Blame { package, duty, .. }: &Blame) -> String {
+    format!("the {duty} of {package}")
+}
+
+fn outputs(console: &Console, verification: &Verification) {
+    let tree = verification.record.rounds.first().and_then(|round| round.tree.as_ref());
+    for (path, entry) in tree.iter().flat_map(|tree| &tree.entries) {
+        match entry {
+            Entry::File { digest, .. } => console.print(&format!("  {digest}  {path}")),
+            Entry::Symlink { target } => {
+                console.print(&format!("  -> {target}  {path}"));
+            }
+            Entry::Directory => {}
+        }
+    }
+}
+
+fn lines(difference: &OutputDifference) -> Vec<String> {
+    let side = |n: u8, entry: &Option<Entry>| match entry {
+        None => format!("    round {n}: absent"),
+        Some(Entry::Directory) => format!("    round {n}: a directory"),
+        Some(Entry::Symlink { target }) => {
+            format!("    round {n}: a link to {target}")
+        }
+        Some(Entry::File { digest, size, executable }) => {
+            let kind = if *executable { "an executable" } else { "a file" };
+            format!("    round {n}: {kind} of {size} bytes, {digest}")
+        }
+    };
+    let mut lines = vec![format!("  {}", difference.entries.path)];
+    lines.push(side(1, &difference.entries.first));
+    lines.push(side(2, &difference.entries.second));
+    lines.extend(difference.first_offset.map(|offset| format!("    first difference at byte {offset}")));
+    lines
+}
