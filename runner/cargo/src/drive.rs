@@ -6,8 +6,8 @@ use std::{
 };
 
 use eadem_model::{
-    Cancel, Digest, Door, Ending, Entry, Event, Limit, Limits, Outcome, OutputSink, Plan, Root, Round, Rung,
-    Setting, Skipped, SourceDir, Text, Tree, UnitNews, UnitsRecord, Watch, Workshop,
+    Cancel, Digest, Door, Ending, Entry, Event, Kernel, Limit, Limits, Outcome, OutputSink, Plan, Root,
+    Round, Rung, Setting, Skipped, SourceDir, Text, Tree, UnitNews, UnitsRecord, Watch, Workshop,
 };
 use eadem_store::{Store, StoreError};
 
@@ -252,7 +252,7 @@ fn of_driver(round: &Round, disk_bytes: u64) -> Round {
     let limits = Limits { disk_bytes: limits.disk_bytes.min(disk_bytes), ..limits.clone() };
     Round {
         plan: Plan { limits, ..round.plan.clone() },
-        setting: Setting { noise: BTreeMap::new(), clock_offset: 0, ..setting },
+        setting: Setting { noise: BTreeMap::new(), clock_offset: 0, kernel: Kernel::Own, ..setting },
     }
 }
 

@@ -60,7 +60,8 @@ impl Alone<'_> {
                 let shown = own(second, templates.keys());
                 show(bench, unit, &shown);
                 if is_faithful {
-                    let variations = bench.setting.variations(&Setting::baseline());
+                    let varied = bench.setting.variations(&Setting::baseline());
+                    let variations = varied.iter().map(ToString::to_string).collect();
                     let checked = Some(UnitProof { variations, templates });
                     bench.store.put_unit(&key, &UnitRecord { checked, ..first.clone() })?;
                 }
@@ -121,7 +122,8 @@ fn unplanned(unit: &Unit) -> Shape {
 
 /// Whether a proof covers all that this setting varies.
 fn answers(proof: &UnitProof, setting: &Setting) -> bool {
-    setting.variations(&Setting::baseline()).iter().all(|wanted| proof.variations.contains(wanted))
+    let varied = setting.variations(&Setting::baseline());
+    varied.iter().all(|wanted| proof.variations.iter().any(|had| had == wanted.as_str()))
 }
 
 fn usage(ran: &Ran) -> eadem_model::Usage {

@@ -2,8 +2,8 @@
 
 use eadem_image::rfc3339;
 use eadem_model::{
-    Applied, Digest, DirectoryOrder, Entry, Isolation, Plan, Processors, Record, RoundRecord, Setting, Tree,
-    UnitKind, UnitsRecord,
+    Applied, Digest, DirectoryOrder, Entry, Isolation, Kernel, Plan, Processors, Record, RoundRecord,
+    Setting, Tree, UnitKind, UnitsRecord,
 };
 use eadem_store::Store;
 use serde_json::json;
@@ -184,8 +184,19 @@ fn cut(units: &UnitsRecord, store: &Store) -> Vec<Line> {
 }
 
 fn setting(setting: &Setting) -> Vec<Line> {
-    let Setting { roots, hostname, user, umask, locale, timezone, noise, processors, order, clock_offset } =
-        setting;
+    let Setting {
+        roots,
+        hostname,
+        user,
+        umask,
+        locale,
+        timezone,
+        noise,
+        processors,
+        order,
+        clock_offset,
+        kernel,
+    } = setting;
     let processors = match processors {
         Processors::All => "all",
         Processors::OneFewer => "one fewer than all",
@@ -197,6 +208,10 @@ fn setting(setting: &Setting) -> Vec<Line> {
     let clock = match clock_offset {
         0 => "the machine's".to_owned(),
         seconds => format!("{seconds} s ahead of the machine's"),
+    };
+    let kernel = match kernel {
+        Kernel::Own => "the machine's",
+        Kernel::TwoSix => "called 2.6",
     };
     let noise = noise.iter().map(|(name, value)| ("env", format!("{name}={value}")));
     let fixed = [
@@ -211,6 +226,7 @@ fn setting(setting: &Setting) -> Vec<Line> {
         ("cpus", processors.to_owned()),
         ("order", order.to_owned()),
         ("clock", clock),
+        ("kernel", kernel.to_owned()),
     ];
     fixed.into_iter().chain(noise).collect()
 }

@@ -187,7 +187,7 @@ fn ulimits(limits: &Limits) -> Vec<ResourcesUlimits> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use eadem_model::{Architecture, DirectoryOrder, Processors, User, Users};
+    use eadem_model::{Architecture, DirectoryOrder, Kernel, Processors, User, Users};
 
     use super::*;
 
@@ -212,6 +212,7 @@ pub(crate) mod tests {
             outputs: Vec::new(),
             start: None,
             clock_offset: 0,
+            kernel: Kernel::Own,
             veils: Vec::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! What a daemon can hold of a plan's limits, and what is said about it afterwards.
 
 use bollard::models::HostConfig;
-use eadem_model::{Applied, DirectoryOrder, Limit, Means, Processors, Room, Skipped};
+use eadem_model::{Applied, DirectoryOrder, Kernel, Limit, Means, Processors, Room, Skipped};
 
 use crate::{
     config::settles_addresses,
@@ -85,6 +85,7 @@ pub(crate) fn skipped(daemon: &Daemon, room: &Room, tools: Tools) -> Vec<Skipped
         ("processors", processors, "the daemon has one alone, or cannot choose"),
         ("umask", umask, "the image has no shell that could set it"),
         ("clock", room.clock_offset != 0, "a daemon's containers have its machine's clock"),
+        ("kernel", room.kernel != Kernel::Own, "a daemon's containers have its machine's kernel"),
     ];
     let skip = |(variation, _, reason): (&str, bool, &str)| Skipped {
         variation: variation.to_owned(),

@@ -72,9 +72,13 @@ fn suggest(message: &str) -> Option<String> {
     }
     let mut words = message.split('`').skip(1).step_by(2);
     let unknown = words.next()?;
-    let near = |word: &&str| distance(unknown, word);
-    let best = words.min_by_key(near)?;
-    (distance(unknown, best) <= unknown.chars().count().max(3) / 2).then(|| best.to_owned())
+    nearest(unknown, words).map(str::to_owned)
+}
+
+/// The known word that may have been meant.
+pub(crate) fn nearest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let best = known.min_by_key(|word| distance(unknown, word))?;
+    (distance(unknown, best) <= unknown.chars().count().max(3) / 2).then_some(best)
 }
 
 /// Edits that turn one word into the other; two neighbours swapped count as one.

@@ -24,6 +24,7 @@ mod setting;
 mod step;
 mod tree;
 mod unit;
+mod variation;
 mod veil;
 mod verdict;
 mod workshop;
@@ -46,13 +47,14 @@ pub use recipe::{CargoSpec, DEFAULT_EPOCH, LimitsSpec, Recipe, SourceDir, Source
 pub use recipe_lock::{LockedFile, LockedImage, LockedSource, RecipeLock};
 pub use record::{Kept, Record, RoundRecord, RunId, RunIdError};
 pub use round::{Room, RoomInput, RoomOutput, Round};
-pub use setting::{DirectoryOrder, Processors, Roots, Setting, User};
+pub use setting::{DirectoryOrder, Kernel, Processors, Roots, Setting, User};
 pub use step::{BuildSpec, Step};
 pub use tree::{Difference, Entry, Tree};
 pub use unit::{
     Blame, Duty, Forecast, Rung, UnitKind, UnitNews, UnitProof, UnitRecord, UnitStep, Units, UnitsCheck,
     UnitsRecord, Unseen, View,
 };
+pub use variation::{Variation, Vary, VaryError};
 pub use veil::{RoomVeil, Veil};
 pub use verdict::Verdict;
 pub use workshop::{DOOR, Door, Wire, Workshop};

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, num::NonZero};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use crate::{BuildSpec, Digest, Limits, Name, TreePath, Units, Users, document::Version1};
+use crate::{BuildSpec, Digest, Limits, Name, TreePath, Units, Users, Vary, document::Version1};
 
 /// Seconds since 1970 that stand for "now" in outputs unless a recipe says otherwise: 1980-01-01,
 /// the first day that zip archives can hold.
@@ -43,6 +43,10 @@ pub struct Recipe {
     /// Which user ids the build's room knows.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub users: Users,
+    /// What of the variations a verification varies: all unless said. It says how a build is checked and not what
+    /// is built, so it is no part of the meaning.
+    #[serde(default, skip_serializing)]
+    pub vary: Vary,
 }
 
 impl Recipe {

@@ -1,12 +1,12 @@
 //! One independent build, and the room that it needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Architecture, Digest, DirectoryOrder, Limits, PathError, Plan, Processors, RoomPath, RoomVeil, Root,
-    Setting, TreePath, User, Users, Veil,
+    Architecture, Digest, DirectoryOrder, Kernel, Limits, PathError, Plan, Processors, RoomPath, RoomVeil,
+    Root, Setting, TreePath, User, Users, Variation, Veil,
 };
 
 /// A plan with the values of its variations.
@@ -83,6 +83,9 @@ pub struct Room {
     /// Seconds by which its wall clock is ahead of the machine's; see [`Setting::clock_offset`].
     #[serde(default, skip_serializing_if = "crate::setting::is_zero")]
     pub clock_offset: i64,
+    /// The kernel's release.
+    #[serde(default, skip_serializing_if = "Kernel::is_own")]
+    pub kernel: Kernel,
 }
 
 impl Round {
@@ -93,7 +96,12 @@ impl Round {
 
     /// The round that differs from the baseline in everything.
     pub fn varied(plan: Plan) -> Self {
-        let setting = Setting::varied(&plan.digest());
+        Self::varied_in(plan, &Variation::ALL.into())
+    }
+
+    /// The round that differs from the baseline in these variations.
+    pub fn varied_in(plan: Plan, these: &BTreeSet<Variation>) -> Self {
+        let setting = Setting::baseline().with(&Setting::varied(&plan.digest()), these);
         Self { plan, setting }
     }
 
@@ -123,6 +131,7 @@ impl Round {
             start: plan.start,
             veils: plan.veils.iter().map(|veil| self.veil(veil)).collect(),
             clock_offset: setting.clock_offset,
+            kernel: setting.kernel,
         })
     }
 

@@ -1,10 +1,10 @@
 //! What differs between rounds on purpose.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, RoomPath, Root};
+use crate::{Digest, RoomPath, Root, Variation};
 
 /// Where a round puts the roots.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +50,24 @@ pub enum DirectoryOrder {
     Shuffled(u64),
 }
 
+/// Which release the kernel says that it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kernel {
+    /// Its own.
+    #[default]
+    Own,
+    /// 2.6 and its own minor number, which Linux tells whoever asks for `UNAME26`.
+    TwoSix,
+}
+
+impl Kernel {
+    /// Whether it is its own; what a record does not tell is as it always was.
+    pub(crate) fn is_own(&self) -> bool {
+        *self == Self::Own
+    }
+}
+
 /// The values of a round's variations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
@@ -74,6 +92,9 @@ pub struct Setting {
     /// Seconds by which the build's wall clock is ahead of the machine's; 0 is the machine's own clock.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub clock_offset: i64,
+    /// The kernel's release.
+    #[serde(default, skip_serializing_if = "Kernel::is_own")]
+    pub kernel: Kernel,
 }
 
 /// What a record does not tell is as it always was.
@@ -103,6 +124,7 @@ impl Setting {
             processors: Processors::All,
             order: DirectoryOrder::AsStored,
             clock_offset: 0,
+            kernel: Kernel::Own,
         }
     }
 
@@ -135,38 +157,49 @@ impl Setting {
                 seed.bytes()[8..16].try_into().expect("eight bytes"),
             )),
             clock_offset: clock_offset(seed),
+            kernel: Kernel::TwoSix,
         }
     }
 
-    /// The names of what differs between two settings.
-    pub fn variations(&self, other: &Self) -> Vec<String> {
-        let (roots, user) = (&self.roots, &self.user);
-        let differs = [
-            ("source", roots.source != other.roots.source),
-            ("cargo", roots.cargo != other.roots.cargo),
-            ("target", roots.target != other.roots.target),
-            ("hostname", self.hostname != other.hostname),
-            ("user", user.name != other.user.name),
-            ("uid", user.uid != other.user.uid),
-            ("gid", user.gid != other.user.gid),
-            ("home", user.home != other.user.home),
-            ("umask", self.umask != other.umask),
-            ("locale", self.locale != other.locale),
-            ("timezone", self.timezone != other.timezone),
-            ("noise", self.noise != other.noise),
-            ("processors", self.processors != other.processors),
-            ("order", self.order != other.order),
-            ("clock", self.clock_offset != other.clock_offset),
-        ];
-        differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned()).collect()
+    /// What differs between two settings.
+    pub fn variations(&self, other: &Self) -> BTreeSet<Variation> {
+        let differs = |one: &Variation| self.clone().with(other, &[*one].into()) != *self;
+        Variation::ALL.into_iter().filter(differs).collect()
+    }
+
+    /// This setting, but with the other one's values of some variations.
+    #[must_use]
+    pub fn with(mut self, other: &Self, these: &BTreeSet<Variation>) -> Self {
+        these.iter().for_each(|one| self.take(other, *one));
+        self
+    }
+
+    fn take(&mut self, other: &Self, one: Variation) {
+        match one {
+            Variation::Source => self.roots.source = other.roots.source.clone(),
+            Variation::Cargo => self.roots.cargo = other.roots.cargo.clone(),
+            Variation::Target => self.roots.target = other.roots.target.clone(),
+            Variation::Hostname => self.hostname.clone_from(&other.hostname),
+            Variation::User => self.user.name.clone_from(&other.user.name),
+            Variation::Uid => self.user.uid = other.user.uid,
+            Variation::Gid => self.user.gid = other.user.gid,
+            Variation::Home => self.user.home = other.user.home.clone(),
+            Variation::Umask => self.umask = other.umask,
+            Variation::Locale => self.locale.clone_from(&other.locale),
+            Variation::Timezone => self.timezone.clone_from(&other.timezone),
+            Variation::Environment => self.noise = other.noise.clone(),
+            Variation::Processors => self.processors = other.processors,
+            Variation::Order => self.order = other.order,
+            Variation::Clock => self.clock_offset = other.clock_offset,
+            Variation::Kernel => self.kernel = other.kernel,
+        }
     }
 
     /// This setting, but with the roots where the other one has them.
     #[must_use]
-    pub fn with_roots_of(mut self, other: &Self) -> Self {
-        self.roots = other.roots.clone();
-        self.user.home = other.user.home.clone();
-        self
+    pub fn with_roots_of(self, other: &Self) -> Self {
+        let roots = [Variation::Source, Variation::Cargo, Variation::Target, Variation::Home];
+        self.with(other, &roots.into())
     }
 
     /// Where this setting puts a root.
@@ -214,24 +247,12 @@ mod tests {
     #[test]
     fn a_varied_setting_differs_in_every_field() {
         let (base, other) = (Setting::baseline(), Setting::varied(&Digest::of(b"x")));
-        assert_ne!(base.roots.source, other.roots.source);
-        assert_ne!(base.roots.cargo, other.roots.cargo);
-        assert_ne!(base.roots.target, other.roots.target);
-        assert_ne!(base.hostname, other.hostname);
-        assert_ne!(base.user.name, other.user.name);
-        assert_ne!(base.user.uid, other.user.uid);
-        assert_ne!(base.user.gid, other.user.gid);
-        assert_ne!(base.user.home, other.user.home);
-        assert_ne!(base.umask, other.umask);
-        assert_ne!(base.locale, other.locale);
-        assert_ne!(base.timezone, other.timezone);
-        assert_ne!(base.noise, other.noise);
-        assert_ne!(base.processors, other.processors);
-        assert_ne!(base.order, other.order);
-        assert_ne!(base.clock_offset, other.clock_offset);
-        assert_eq!((base.variations(&other).len(), base.variations(&base)), (15, vec![]));
+        assert_eq!(base.variations(&other), Variation::ALL.into());
+        assert_eq!(base.variations(&base), [].into());
+        assert_eq!(base.clone().with(&other, &Variation::ALL.into()), other);
         let moved = other.clone().with_roots_of(&base);
-        assert_eq!(moved.variations(&other), ["source", "cargo", "target", "home"]);
+        let roots = [Variation::Source, Variation::Cargo, Variation::Target, Variation::Home];
+        assert_eq!(moved.variations(&other), roots.into());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
 
-use eadem_model::{Ending, EngineError, Isolation, Processors, Skipped};
+use eadem_model::{Ending, EngineError, Isolation, Kernel, Processors, Skipped};
 
 use crate::{
     clock, held::lacking, launch::Launch, payload::can_give_a_processor_up, report::Note, supervise::Course,
@@ -60,7 +60,10 @@ pub(crate) fn skipped(launch: &Launch, notes: &[Note]) -> Vec<Skipped> {
     let bound = bound.then(|| skip("processors", "the OCI runtime gives a room all of them"));
     let weak = (launch.isolation == Isolation::Weak).then(|| weak::skipped(room));
     let clock = clock::skipped(launch, notes);
-    order.into_iter().chain(processors.or(bound)).chain(weak.into_iter().flatten()).chain(clock).collect()
+    let unsettled = room.kernel != Kernel::Own && notes.contains(&Note::RandomAddresses);
+    let kernel = unsettled.then(|| skip("kernel", "the container's filter keeps its own release"));
+    let of_weak = weak.into_iter().flatten();
+    order.into_iter().chain(processors.or(bound)).chain(of_weak).chain(clock).chain(kernel).collect()
 }
 
 fn skip(variation: &str, reason: &str) -> Skipped {

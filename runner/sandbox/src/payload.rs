@@ -9,7 +9,7 @@ use std::{
     ptr,
 };
 
-use eadem_model::{Isolation, Limits, Processors, Room};
+use eadem_model::{Isolation, Kernel, Limits, Processors, Room};
 use rustix::{
     fs::Mode,
     io::Errno,
@@ -138,12 +138,12 @@ fn prepare(room: &Room, streams: Streams, filter: &Filter, engine: &UnixStream) 
     forget_signals();
     limit(&room.limits).machine("setting limits")?;
     choose_processors(room)?;
-    match settle_addresses() {
+    match settle(room.kernel) {
         // A container's filter may forbid it, and there a weak room goes without.
         Err(Errno::PERM) if filter.isolation() == Isolation::Weak => {
             Report::Went(Note::RandomAddresses).send(engine);
         }
-        settled => settled.machine("turning address randomisation off")?,
+        settled => settled.machine(SETTLE_STEP)?,
     }
     umask(Mode::from_raw_mode(room.umask));
     chdir(room.cwd.as_str()).plan(&format!("the working directory `{}`", room.cwd))?;
@@ -205,10 +205,18 @@ fn give_one_processor_up() -> rustix::io::Result<()> {
     sched_setaffinity(None, &allowed)
 }
 
-/// Addresses reach outputs by way of hash tables and debug output.
-pub(crate) fn settle_addresses() -> rustix::io::Result<()> {
-    // SAFETY: the call changes a flag that the next exec reads.
-    match unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) } {
+/// What [`settle`] does, in words.
+pub(crate) const SETTLE_STEP: &str = "turning address randomisation off";
+
+/// Turns the randomisation of addresses off, which reach outputs by way of hash tables and debug output, and
+/// chooses the kernel's release.
+pub(crate) fn settle(kernel: Kernel) -> rustix::io::Result<()> {
+    let release = match kernel {
+        Kernel::Own => 0,
+        Kernel::TwoSix => libc::UNAME26,
+    };
+    // SAFETY: the call changes flags that the next exec, and uname, read.
+    match unsafe { libc::personality((libc::ADDR_NO_RANDOMIZE | release) as libc::c_ulong) } {
         -1 => Err(last_error()),
         _ => Ok(()),
     }

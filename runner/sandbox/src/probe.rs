@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, env::consts::ARCH, error::Error, io, path::PathBuf};
 
 use eadem_model::{
-    Ability, Architecture, Digest, DirectoryOrder, Ending, EngineError, Inputs, Level, Limits, Outcome,
-    OutputSink, Processors, Room, Skipped, TreePath, User, Users,
+    Ability, Architecture, Digest, DirectoryOrder, Ending, EngineError, Inputs, Kernel, Level, Limits,
+    Outcome, OutputSink, Processors, Room, Skipped, TreePath, User, Users,
 };
 use rustix::process::geteuid;
 
@@ -108,6 +108,7 @@ pub(crate) fn bare_room() -> Room {
         start: None,
         veils: Vec::new(),
         clock_offset: 0,
+        kernel: Kernel::Own,
     }
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn run(mut birth: Birth<'_>, runtime: &Runtime) -> Result<(), Failure
     privilege::hide()?;
     payload::forget_signals();
     payload::choose_processors(room)?;
-    payload::settle_addresses().machine("turning address randomisation off")?;
+    payload::settle(room.kernel).machine(payload::SETTLE_STEP)?;
     if birth.launch.streams != Streams::Terminal {
         // What is missing is said where the program would speak, and the runtime hands on what it has.
         connect(birth.launch.streams).machine(CONNECT_STEP)?;
