@@ -63,6 +63,7 @@ fn record(store: &Store, run: &RunId, recipe: &str, verdict: Option<Verdict>, en
         rounds: endings.iter().enumerate().map(round).collect(),
         verdict,
         explanation: None,
+        trials: Vec::new(),
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 
 use clap::{Parser, Subcommand, ValueEnum, error::ContextValue};
 
+use eadem_model::Vary;
 use os_display::Quotable;
 
 use crate::{commands::KEEP_DAYS, exit::Exit, paint::line};
@@ -249,6 +250,16 @@ pub(crate) struct Verify {
     /// Build even if a proof is in the store
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// What differs between the rounds: all variations, but `-kernel` leaves one out, `+kernel` takes one in that
+    /// the recipe leaves out, and `path,clock` names all that are wanted
+    #[arg(long, value_name = "NAMES", allow_hyphen_values = true)]
+    pub(crate) vary: Vec<Vary>,
+    /// End with exit code 11 if a variation could not be applied
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// How many further rounds may be made to find out why outputs differ
+    #[arg(long, value_name = "N", default_value_t = eadem_flow::USUAL_TRIALS)]
+    pub(crate) trials: usize,
 }
 
 #[derive(Debug, clap::Args)]

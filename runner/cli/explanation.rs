@@ -119,7 +119,8 @@ fn rows([first, second]: &[String; 2]) -> Vec<String> {
         .collect()
 }
 
-fn cause(cause: &Cause) -> Vec<String> {
+/// A cause, and what to do about it.
+pub(crate) fn cause(cause: &Cause) -> Vec<String> {
     let Cause { cause, evidence, remedy, confidence } = cause;
     let sure = match confidence {
         Confidence::Proven => "proven",

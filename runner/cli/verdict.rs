@@ -1,7 +1,7 @@
 //! What is said of a verification.
 
 use eadem_flow::{OutputDifference, Verification};
-use eadem_model::{Blame, Entry, UnitsCheck, UnitsRecord, Verdict};
+use eadem_model::{Blame, Entry, Explanation, Trial, UnitsCheck, UnitsRecord, Verdict};
 use serde_json::json;
 
 use crate::{console::Console, exit::Exit, explanation};
@@ -19,7 +19,7 @@ pub(crate) fn say(console: &Console, verification: &Verification) {
 pub(crate) fn exit(verdict: Verdict) -> Exit {
     match verdict {
         Verdict::Reproducible => Exit::Done,
-        Verdict::Differs => Exit::Differs,
+        Verdict::Differs | Verdict::Flaky => Exit::Differs,
         Verdict::BuildFailed => Exit::Build,
         Verdict::Inconclusive => Exit::Inconclusive,
     }
@@ -44,6 +44,7 @@ fn value(verification: &Verification) -> serde_json::Value {
         "rounds": record.rounds,
         "differences": verification.differences.iter().map(difference).collect::<Vec<_>>(),
         "explanation": record.explanation,
+        "trials": record.trials,
     })
 }
 
@@ -65,16 +66,29 @@ fn print(console: &Console, verification: &Verification) {
         console.print(&line);
     }
     let check = units.and_then(|units| units.check.as_ref());
-    if let Some(check) = check.filter(|_| verification.verdict() == Verdict::Differs) {
+    if let Some(check) = check.filter(|_| !verification.differences.is_empty()) {
         blamed(check).iter().for_each(|line| console.print(&format!("  {line}")));
     }
     if let Some(explanation) = &record.explanation {
         explanation::lines(explanation).iter().for_each(|line| console.print(line));
         explanation.bounded.iter().chain(&explanation.unread).for_each(|what| console.warn(what));
     }
+    record.trials.iter().for_each(|trial| console.print(&format!("  {}", tried(trial))));
     if verification.verdict() == Verdict::Reproducible {
         outputs(console, verification);
     }
+}
+
+/// What a trial told.
+fn tried(trial: &Trial) -> String {
+    let varied: Vec<&str> = trial.varied.iter().map(|one| one.as_str()).collect();
+    let varied = if varied.is_empty() { "nothing".to_owned() } else { varied.join(", ") };
+    let differed = if trial.differed.is_empty() {
+        "nothing differed".to_owned()
+    } else {
+        trial.differed.join(", ") + " differed"
+    };
+    format!("tried: with {varied} varied, {differed}")
 }
 
 /// Says what proofs stood for, and which units differ without any effect on the outputs.
@@ -94,8 +108,12 @@ fn tell_units(console: &Console, verification: &Verification, units: &UnitsRecor
 
 /// What is said of the units that differ, a line each.
 pub(crate) fn blamed(check: &UnitsCheck) -> Vec<String> {
-    let guilty = check.guilty.iter().map(|blame| format!("blamed: {}", worded(blame)));
-    let followers = check.followers.iter().map(|blame| format!("follows: {}", named(blame)));
+    let guilty = check.guilty.iter().flat_map(|blame| {
+        let causes = blame.explanation.iter().flat_map(Explanation::causes).flat_map(explanation::cause);
+        let causes = causes.map(|line| format!("  {line}"));
+        std::iter::once(format!("blamed: {}", worded(blame))).chain(causes)
+    });
+    let followers = check.followers.iter().map(|blame| format!("follows: {}", blame.name()));
     guilty.chain(followers).collect()
 }
 
@@ -106,11 +124,7 @@ fn worded(blame: &Blame) -> String {
     };
     let outputs = blame.outputs.iter().map(|output| format!("`{output}`")).collect::<Vec<_>>().join(", ");
     let verb = if blame.outputs.len() == 1 { "differs" } else { "differ" };
-    format!("{}{macros}: {outputs} {verb}", named(blame))
-}
-
-fn named(Blame { package, duty, .. }: &Blame) -> String {
-    format!("the {duty} of {package}")
+    format!("{}{macros}: {outputs} {verb}", blame.name())
 }
 
 fn outputs(console: &Console, verification: &Verification) {

@@ -8,7 +8,7 @@ use eadem_store::{Store, StoreError};
 use crate::respell::{Respelling, has_marks};
 
 /// The name of what a build script printed, among its outputs.
-const STDOUT: &str = "stdout";
+pub(crate) const STDOUT: &str = "stdout";
 
 /// What came of comparing.
 pub(crate) enum Compared {

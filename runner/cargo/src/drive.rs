@@ -18,6 +18,7 @@ use crate::{
     second::{Alone, Following},
     session::{Session, Tally},
     source::Sources,
+    trial::Trial,
     walk::Walk,
     way::{Once, Reuse, Way},
 };
@@ -33,6 +34,8 @@ pub enum Pass<'a> {
     Alone(&'a Ledger),
     /// Builds with what differed then, in the same setting.
     Following(&'a Ledger),
+    /// Runs again what differed by itself, in the round's setting, and compares it with the first pass.
+    Trial(&'a Ledger),
 }
 
 impl<'a> Pass<'a> {
@@ -42,6 +45,7 @@ impl<'a> Pass<'a> {
             Self::First(reuse, ledger) => Box::new(Once::noted(reuse, ledger)),
             Self::Alone(ledger) => Box::new(Alone(ledger)),
             Self::Following(ledger) => Box::new(Following(ledger)),
+            Self::Trial(ledger) => Box::new(Trial(ledger)),
         }
     }
 }

@@ -5,9 +5,9 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use eadem_model::{Blame, Digest, Duty, Entry, TreePath, UnitKind, UnitRecord, UnitsCheck};
+use eadem_model::{Blame, Digest, Duty, Entry, Tree, TreePath, UnitKind, UnitRecord, UnitsCheck};
 
-use crate::unit::Unit;
+use crate::{Shape, unit::Unit};
 
 /// What the passes of one verification tell each other of its units.
 #[derive(Debug, Default)]
@@ -21,6 +21,17 @@ struct Book {
     blamed: BTreeSet<Identity>,
     tainted: BTreeSet<String>,
     check: UnitsCheck,
+    suspects: Vec<Suspect>,
+    trials: BTreeMap<Digest, Option<Tree>>,
+}
+
+/// A unit that differs by itself, and how.
+#[derive(Debug, Clone)]
+pub struct Suspect {
+    /// The unit's key.
+    pub key: Digest,
+    /// What differs of its outputs, as the first and the second pass had it.
+    pub trees: [Tree; 2],
 }
 
 /// What tells a unit from the others of its build, whatever its inputs hold.
@@ -51,6 +62,35 @@ impl Ledger {
     /// What was found out.
     pub fn check(&self) -> UnitsCheck {
         self.book().check.clone()
+    }
+
+    /// The guilty units, in the order of [`UnitsCheck::guilty`].
+    pub fn suspects(&self) -> Vec<Suspect> {
+        self.book().suspects.clone()
+    }
+
+    /// What the trial since the last call made of the guilty units that ran: what differs of the outputs of each,
+    /// or nothing if they are as the first pass had them.
+    pub fn take_trial(&self) -> BTreeMap<Digest, Option<Tree>> {
+        std::mem::take(&mut self.book().trials)
+    }
+
+    pub(crate) fn note_trial(&self, key: Digest, tree: Option<Tree>) {
+        self.book().trials.insert(key, tree);
+    }
+
+    pub(crate) fn is_guilty(&self, key: &Digest) -> bool {
+        matches!(self.book().second.get(key), Some(Second::Guilty(_)))
+    }
+
+    /// What the first pass had of a unit, which cargo asks for again.
+    pub(crate) fn planned(&self, key: &Digest, unit: &Unit) -> Result<UnitRecord, Shape> {
+        let Unit { kind, package, .. } = unit;
+        self.first(key).ok_or_else(|| {
+            Shape::new(format!(
+                "in another room cargo plans otherwise: the first round had no such {kind} of {package}"
+            ))
+        })
     }
 
     pub(crate) fn note_first(&self, key: Digest, unit: &Unit, record: &UnitRecord) {
@@ -85,12 +125,19 @@ impl Ledger {
         book.second.insert(key, Second::Alike(shown));
     }
 
-    pub(crate) fn note_guilty(&self, key: Digest, unit: &Unit, outputs: Vec<String>, gave: UnitRecord) {
+    pub(crate) fn note_guilty(
+        &self,
+        key: Digest,
+        unit: &Unit,
+        (outputs, trees): (Vec<String>, [Tree; 2]),
+        gave: UnitRecord,
+    ) {
         let mut book = self.book();
         book.check.ran += 1;
         book.taint(unit, &gave);
         book.blamed.insert(Identity::of(unit));
         book.check.guilty.push(blame(unit, outputs));
+        book.suspects.push(Suspect { key, trees });
         book.second.insert(key, Second::Guilty(Box::new(gave)));
     }
 
@@ -161,7 +208,7 @@ fn blame(unit: &Unit, outputs: Vec<String>) -> Blame {
         UnitKind::Compile | UnitKind::Query => Duty::Compile,
     };
     let macros = unit.call.externs.iter().filter_map(|path| macro_name(path)).collect();
-    Blame { package: unit.package.clone(), duty, outputs, macros }
+    Blame { package: unit.package.clone(), duty, outputs, macros, explanation: None }
 }
 
 /// The crate of a proc macro, by its file.

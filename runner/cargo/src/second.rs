@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use eadem_model::{Entry, Setting, TreePath, UnitKind, UnitProof, UnitRecord};
 
 use crate::{
-    DriveError, Ledger, Shape,
+    DriveError, Ledger,
     compare::{Compared, Comparison, entries_in},
     execute::{Bench, Ran, Work},
     respell::Respelling,
+    trial::of_outputs,
     unit::Unit,
     way::{Given, Once, Reuse, Way},
 };
@@ -28,7 +29,7 @@ impl Way for Alone<'_> {
             return Once::quietly(Reuse::Stored).obtain(bench, unit, work);
         }
         let key = work.key;
-        let first = self.0.first(&key).ok_or_else(|| unplanned(unit))?;
+        let first = self.0.planned(&key, unit)?;
         self.0.pass_taint(unit, &first);
         if let Some(proof) = first.checked.as_ref().filter(|proof| answers(proof, bench.setting)) {
             let shown = entries_in(bench.setting, &first, &proof.templates, bench.store)?;
@@ -69,7 +70,9 @@ impl Alone<'_> {
             }
             Compared::Different(outputs) => {
                 show(bench, unit, &moved(bench, first, second)?);
-                self.0.note_guilty(key, unit, outputs, comparison.for_the_driver(second.clone())?);
+                let second = comparison.for_the_driver(second.clone())?;
+                let trees = [of_outputs(first, &outputs, bench)?, of_outputs(&second, &outputs, bench)?];
+                self.0.note_guilty(key, unit, (outputs, trees), second);
             }
         }
         Ok(())
@@ -111,13 +114,6 @@ impl Following<'_> {
         self.0.note_follower(unit, outputs);
         Ok(Given::Made(comparison.for_the_driver(second)?))
     }
-}
-
-fn unplanned(unit: &Unit) -> Shape {
-    let Unit { kind, package, .. } = unit;
-    Shape::new(format!(
-        "in another room cargo plans otherwise: the first round had no such {kind} of {package}"
-    ))
 }
 
 /// Whether a proof covers all that this setting varies.

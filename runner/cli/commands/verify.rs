@@ -1,7 +1,7 @@
 //! `eadem verify`
 
-use eadem_flow::Verification;
-use eadem_model::{Name, Verdict};
+use eadem_flow::{Proofs, Terms, Verification};
+use eadem_model::{Name, Recipe, Verdict};
 use serde_json::json;
 
 use crate::{Done, args::Verify, commands::Desk, exit::Exit, project::RecipeFile, verdict};
@@ -13,12 +13,19 @@ pub(crate) fn run(verify: &Verify, desk: &Desk<'_>) -> Done {
 
 fn one(verify: &Verify, desk: &Desk<'_>, file: &RecipeFile) -> Done {
     let job = desk.project.job(file)?;
-    let proofs = if verify.fresh { eadem_flow::Proofs::Ignore } else { eadem_flow::Proofs::Use };
+    let terms = terms(verify, &job.recipe);
     let name = &file.recipe.name;
-    match desk.at_bench(|bench| eadem_flow::verify(bench, &job, proofs)) {
+    match desk.at_bench(|bench| eadem_flow::verify(bench, &job, &terms)) {
         Ok(verification) => Ok(say(desk, &verification)),
         Err(error) => Err(undecided(desk, name, error.into())),
     }
+}
+
+/// The command line changes what the recipe chooses.
+fn terms(verify: &Verify, recipe: &Recipe) -> Terms {
+    let proofs = if verify.fresh { Proofs::Ignore } else { Proofs::Use };
+    let words = verify.vary.iter().fold(recipe.vary.clone(), |vary, words| vary.then(words));
+    Terms { proofs, vary: words.chosen(), strict: verify.strict, trials: verify.trials }
 }
 
 fn say(desk: &Desk<'_>, verification: &Verification) -> Exit {

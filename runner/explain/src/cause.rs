@@ -17,7 +17,7 @@ use crate::known::Known;
 
 pub(crate) use number::{Ground, of_bytes};
 pub(crate) use order::{is_permutation, strings_are_permuted};
-pub(crate) use remedy::remedy;
+pub use remedy::remedy;
 
 /// The two sides of a text, as far as they are not explained yet.
 pub(crate) type Sides = [String; 2];

@@ -28,5 +28,6 @@ mod window;
 
 pub use blobs::{BlobError, Blobs, Node};
 pub use bounds::Bounds;
+pub use cause::remedy;
 pub use explain::{Side, files, trees};
 pub use known::Known;

@@ -47,7 +47,16 @@ pub fn build(bench: &Bench<'_>, job: &Job) -> Result<Built, FlowError> {
 /// This run's record of what rounds gave, without a verdict.
 pub(crate) fn record(bench: &Bench<'_>, job: &Job, plan: Digest, rounds: Vec<RoundRecord>) -> Record {
     let (run, recipe) = (bench.run.clone(), job.recipe.name.clone());
-    Record { eadem_record: Version1, run, recipe, plan, rounds, verdict: None, explanation: None }
+    Record {
+        eadem_record: Version1,
+        run,
+        recipe,
+        plan,
+        rounds,
+        verdict: None,
+        explanation: None,
+        trials: Vec::new(),
+    }
 }
 
 /// The newest record of the plan's baseline whose outputs are still there.

@@ -23,7 +23,7 @@ fn compared(store: &Store, trees: [&Tree; 2], known: &[Known]) -> Explanation {
 }
 
 /// The values of both rounds that can be searched for.
-fn known(first: &Setting, second: &Setting) -> Vec<Known> {
+pub(crate) fn known(first: &Setting, second: &Setting) -> Vec<Known> {
     let value = |name: &str, of: &dyn Fn(&Setting) -> String| Known {
         name: name.to_owned(),
         values: [of(first), of(second)],

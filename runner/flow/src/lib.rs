@@ -4,9 +4,11 @@
 //! model, store, image, source, cargo, explain. *Never*: opens a socket, starts a process, prints.
 
 mod bench;
+mod bisect;
 mod build;
 mod error;
 mod explanation;
+mod inquiry;
 mod job;
 mod kept;
 mod lock;
@@ -20,6 +22,8 @@ mod rounds;
 mod shell;
 mod side;
 mod step;
+mod suspect;
+mod trial;
 mod units;
 mod verify;
 
@@ -35,4 +39,4 @@ pub use plan::plan;
 pub use prepare::{build_image, prepare};
 pub use preview::{Preview, preview};
 pub use shell::{Files, Visit, Wish, discard_kept, visit};
-pub use verify::{OutputDifference, Proofs, Verification, differences, verify};
+pub use verify::{OutputDifference, Proofs, Terms, USUAL_TRIALS, Verification, differences, verify};

@@ -34,11 +34,18 @@ pub(crate) struct Course {
     pub(crate) counts: Counts,
 }
 
+/// What the logs count on from after the rounds and their passes.
+pub(crate) const FIRST_TRIAL: usize = 4;
+
 /// What the user is told that a round is.
 pub(crate) fn subject(job: &Job, n_round: usize) -> String {
     let name = &job.recipe.name;
-    // A third pass gives the second round's outputs.
-    if n_round > 2 { format!("{name} (round 2, what differs)") } else { format!("{name} (round {n_round})") }
+    match n_round {
+        1 | 2 => format!("{name} (round {n_round})"),
+        // A third pass gives the second round's outputs.
+        3 => format!("{name} (round 2, what differs)"),
+        n => format!("{name} (trial {})", n - FIRST_TRIAL + 1),
+    }
 }
 
 /// What runs a round.

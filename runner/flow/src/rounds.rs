@@ -13,32 +13,34 @@ use crate::{
 
 /// What the rounds gave, as far as they went.
 #[derive(Default)]
-pub(crate) struct Rounds {
+pub(crate) struct Rounds<'a> {
     pub(crate) records: Vec<RoundRecord>,
     /// Why the last one did not end well.
     pub(crate) failure: Option<BuildFailure>,
+    /// What is known of their units, if they were cut.
+    pub(crate) units: Option<OfUnits<'a>>,
 }
 
-impl Rounds {
+/// What the passes over units know, and where they were made.
+pub(crate) struct OfUnits<'a> {
+    pub(crate) ledger: Ledger,
+    pub(crate) stand: Stand<'a>,
+}
+
+impl Rounds<'_> {
     fn take(&mut self, ran: Ran) {
         self.records.push(ran.record);
         self.failure = ran.failure;
     }
-
-    fn last(self, ran: Ran) -> Self {
-        let mut rounds = self;
-        rounds.take(ran);
-        rounds
-    }
 }
 
 /// Runs a baseline's round and a varied one, on the highest rung that the recipe allows and that bears.
-pub(crate) fn run(
-    bench: &Bench<'_>,
+pub(crate) fn run<'a>(
+    bench: &Bench<'a>,
     job: &Job,
     rounds: [&Round; 2],
     proofs: Proofs,
-) -> Result<Rounds, FlowError> {
+) -> Result<Rounds<'a>, FlowError> {
     let (of_units, fell) = climb(bench, job, |stand| unit_by_unit(bench, job, stand, rounds, proofs))?;
     match of_units {
         Some(rounds) => {
@@ -50,12 +52,12 @@ pub(crate) fn run(
     }
 }
 
-fn room_by_room(
-    bench: &Bench<'_>,
+fn room_by_room<'a>(
+    bench: &Bench<'a>,
     job: &Job,
     rounds: [&Round; 2],
     fell: &[String],
-) -> Result<Rounds, FlowError> {
+) -> Result<Rounds<'a>, FlowError> {
     let mut done = Rounds::default();
     for (index, round) in rounds.into_iter().enumerate() {
         if let Some(before) = done.records.last() {
@@ -71,13 +73,13 @@ fn room_by_room(
 
 /// The second round is what cargo makes of units that were each checked alone; where one differs, cargo makes
 /// it once more of what differs.
-fn unit_by_unit(
-    bench: &Bench<'_>,
+fn unit_by_unit<'a>(
+    bench: &Bench<'a>,
     job: &Job,
-    stand: &Stand<'_>,
+    stand: &Stand<'a>,
     [first, second]: [&Round; 2],
     proofs: Proofs,
-) -> Result<Climbed<Rounds>, FlowError> {
+) -> Result<Climbed<Rounds<'a>>, FlowError> {
     let ledger = Ledger::default();
     let reuse = match proofs {
         Proofs::Use => Reuse::Stored,
@@ -105,7 +107,9 @@ fn unit_by_unit(
     if let Some(units) = &mut ran.record.units {
         units.check = Some(ledger.check());
     }
-    Ok(Climbed::Bore(rounds.last(ran)))
+    rounds.take(ran);
+    rounds.units = Some(OfUnits { ledger, stand: *stand });
+    Ok(Climbed::Bore(rounds))
 }
 
 /// A program that writes down the second in which it runs must not be taken for reproducible.

@@ -37,6 +37,7 @@ pub(crate) fn one_room(
 }
 
 /// Where units are built, and how.
+#[derive(Clone, Copy)]
 pub(crate) struct Stand<'a> {
     workshop: &'a dyn Workshop,
     rung: Rung,
@@ -51,10 +52,10 @@ pub(crate) enum Climbed<T> {
 
 /// Tries the rungs that a recipe allows from the highest one down; nothing if only one room is left, and why
 /// each rung above did not bear.
-pub(crate) fn climb<T>(
-    bench: &Bench<'_>,
+pub(crate) fn climb<'a, T>(
+    bench: &Bench<'a>,
     job: &Job,
-    build: impl Fn(&Stand<'_>) -> Result<Climbed<T>, FlowError>,
+    build: impl Fn(&Stand<'a>) -> Result<Climbed<T>, FlowError>,
 ) -> Result<(Option<T>, Vec<String>), FlowError> {
     let (mut fell, mut highest) = (Vec::new(), Rung::PerPackage);
     for rung in rungs(bench, job).iter().filter(|rung| **rung != Rung::OneRoom) {

@@ -1,14 +1,23 @@
 //! `verify`: two rounds that share their inputs and nothing else.
 
-use std::io::{BufReader, Read};
+use std::{
+    collections::BTreeSet,
+    io::{BufReader, Read},
+};
 
 use eadem_model::{
-    At, Difference, Digest, Ending, Entry, Event, Isolation, Phase, Record, Round, RoundRecord, RunId, Tree,
-    Verdict,
+    At, Difference, Digest, Ending, Entry, Event, Isolation, Phase, Plan, Record, Round, RoundRecord, RunId,
+    Tree, Variation, Verdict,
 };
 use eadem_store::{Store, StoreError};
 
-use crate::{Bench, BuildFailure, FlowError, Job, build, explanation, prepare, rounds, units};
+use crate::{
+    Bench, BuildFailure, FlowError, Job, build,
+    inquiry::{Case, inquire},
+    prepare,
+    rounds::{self, OfUnits},
+    units,
+};
 
 /// What a verification found.
 #[derive(Debug)]
@@ -51,26 +60,43 @@ pub enum Proofs {
     Ignore,
 }
 
+/// How a job is to be verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// Whether earlier verifications may answer.
+    pub proofs: Proofs,
+    /// What differs between the rounds.
+    pub vary: BTreeSet<Variation>,
+    /// Whether a variation that could not be applied makes the verdict inconclusive.
+    pub strict: bool,
+    /// How many further rounds may be made to find out why outputs differ.
+    pub trials: usize,
+}
+
+/// How many trials are enough for a cause, and for a second one.
+pub const USUAL_TRIALS: usize = 12;
+
 /// Builds a job in two different rooms and compares, unless a proof answers.
-pub fn verify(bench: &Bench<'_>, job: &Job, proofs: Proofs) -> Result<Verification, FlowError> {
+pub fn verify(bench: &Bench<'_>, job: &Job, terms: &Terms) -> Result<Verification, FlowError> {
     // First, since a local directory may have changed since it was locked.
     prepare(bench, job)?;
     let plan = job.plan();
-    let (first, second) = (Round::baseline(plan.clone()), Round::varied(plan));
+    let (first, second) = (Round::baseline(plan.clone()), Round::varied_in(plan, &terms.vary));
     let digest = first.plan.digest();
-    if proofs == Proofs::Use
+    if terms.proofs == Proofs::Use
         && let Some(record) = proof(bench, job, &digest, [&first, &second])?
     {
         return Ok(Verification { record, differences: Vec::new(), is_proof: true });
     }
     bench.store.put_plan(&first.plan)?;
-    let rounds = rounds::run(bench, job, [&first, &second], proofs)?;
+    let mut rounds = rounds::run(bench, job, [&first, &second], terms.proofs)?;
+    let records = std::mem::take(&mut rounds.records);
+    let record = build::record(bench, job, digest, records);
     if let Some(failure) = rounds.failure {
-        let record = build::record(bench, job, digest, rounds.records);
         bench.store.put_record(&Record { verdict: Some(verdict_of(&failure)), ..record })?;
         return Err(FlowError::Build(Box::new(failure)));
     }
-    compare(bench, build::record(bench, job, digest, rounds.records))
+    compare(bench, job, record, &Ground { plan: &first.plan, terms, units: rounds.units.as_ref() })
 }
 
 /// Only a build that failed by itself says something about the build.
@@ -130,29 +156,58 @@ fn agreed_tree<'a>(record: &'a Record, plan: &Digest) -> Option<&'a Tree> {
     proves.then_some(tree)
 }
 
-fn compare(bench: &Bench<'_>, record: Record) -> Result<Verification, FlowError> {
+/// What the trees of a record came from.
+struct Ground<'a> {
+    plan: &'a Plan,
+    terms: &'a Terms,
+    units: Option<&'a OfUnits<'a>>,
+}
+
+fn compare(
+    bench: &Bench<'_>,
+    job: &Job,
+    record: Record,
+    ground: &Ground<'_>,
+) -> Result<Verification, FlowError> {
     let subject = record.recipe.to_string();
     bench.tell(Event::Start { phase: Phase::Compare, subject: subject.clone(), total: 0 });
     let differences = differences(bench.store, &record)?;
-    let verdict = judge(&record, differences.is_empty());
-    let explanation = match (verdict, &record.rounds[..]) {
-        (Verdict::Differs, [first, second]) => explanation::of_rounds(bench.store, first, second),
-        _ => None,
-    };
-    let record = Record { verdict: Some(verdict), explanation, ..record };
-    bench.store.put_record(&record)?;
     bench.tell(Event::Done { phase: Phase::Compare, subject });
+    let record = if differences.is_empty() {
+        Record { verdict: Some(equal(&record, ground.terms)), ..record }
+    } else {
+        differing(bench, job, record, ground)?
+    };
+    bench.store.put_record(&record)?;
     Ok(Verification { record, differences, is_proof: false })
 }
 
-/// Weak rooms prove nothing.
-fn judge(record: &Record, is_equal: bool) -> Verdict {
+/// Weak rooms prove nothing, nor do others for whoever wants every variation.
+fn equal(record: &Record, terms: &Terms) -> Verdict {
     let weak = record.rounds.iter().any(|round| round.outcome.isolation == Isolation::Weak);
-    match (is_equal, weak) {
-        (false, _) => Verdict::Differs,
-        (true, true) => Verdict::Inconclusive,
-        (true, false) => Verdict::Reproducible,
+    let skipped = record.rounds.iter().any(|round| !round.outcome.skipped.is_empty());
+    if weak || terms.strict && skipped { Verdict::Inconclusive } else { Verdict::Reproducible }
+}
+
+/// The record of rounds that differ, with what can be found out about that.
+fn differing(
+    bench: &Bench<'_>,
+    job: &Job,
+    mut record: Record,
+    &Ground { plan, terms, units }: &Ground<'_>,
+) -> Result<Record, FlowError> {
+    let [first, second] = &record.rounds[..] else { return Ok(record) };
+    // Whoever is interrupted now knows as much.
+    bench.store.put_record(&Record { verdict: Some(Verdict::Differs), ..record.clone() })?;
+    let case = Case { plan, rounds: [first, second], units, most: terms.trials };
+    let found = inquire(bench, job, &case)?;
+    let check = record.rounds[1].units.as_mut().and_then(|units| units.check.as_mut());
+    for (blame, explanation) in check.into_iter().flat_map(|check| &mut check.guilty).zip(found.of_units) {
+        blame.explanation = Some(explanation);
     }
+    let verdict = if found.is_flaky { Verdict::Flaky } else { Verdict::Differs };
+    let explanation = Some(found.explanation);
+    Ok(Record { verdict: Some(verdict), explanation, trials: found.trials, ..record })
 }
 
 /// Every output in which the first two rounds of a record differ.

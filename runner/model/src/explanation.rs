@@ -15,6 +15,21 @@ pub struct Explanation {
     pub unread: Vec<String>,
 }
 
+impl Explanation {
+    /// Each reason once, with what is surest of it, in the order in which they were found.
+    pub fn causes(&self) -> Vec<&Cause> {
+        let mut causes: Vec<&Cause> = Vec::new();
+        for cause in self.findings.iter().filter(|one| one.follows.is_empty()).flat_map(|one| &one.causes) {
+            match causes.iter_mut().find(|known| known.cause == cause.cause) {
+                Some(known) if cause.confidence < known.confidence => *known = cause,
+                Some(_) => {}
+                None => causes.push(cause),
+            }
+        }
+        causes
+    }
+}
+
 /// One place at which two outputs differ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {

@@ -23,6 +23,7 @@ mod round;
 mod setting;
 mod step;
 mod tree;
+mod trial;
 mod unit;
 mod variation;
 mod veil;
@@ -50,6 +51,7 @@ pub use round::{Room, RoomInput, RoomOutput, Round};
 pub use setting::{DirectoryOrder, Kernel, Processors, Roots, Setting, User};
 pub use step::{BuildSpec, Step};
 pub use tree::{Difference, Entry, Tree};
+pub use trial::Trial;
 pub use unit::{
     Blame, Duty, Forecast, Rung, UnitKind, UnitNews, UnitProof, UnitRecord, UnitStep, Units, UnitsCheck,
     UnitsRecord, Unseen, View,

@@ -5,7 +5,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Digest, Ending, Explanation, Name, Outcome, Setting, Tree, UnitsRecord, Verdict, document::Version1,
+    Digest, Ending, Explanation, Name, Outcome, Setting, Tree, Trial, UnitsRecord, Verdict,
+    document::Version1,
 };
 
 /// The name of one invocation of eadem; names sort by time.
@@ -77,6 +78,9 @@ pub struct Record {
     /// Why the rounds differ, if they do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
+    /// The further rounds that were made to find that out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trials: Vec<Trial>,
 }
 
 /// What one round gave.

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Tree, TreePath, Usage, document::Version1};
+use crate::{Digest, Explanation, Tree, TreePath, Usage, document::Version1};
 
 /// Whether, and how, a recipe's crates and build scripts are built each in a room of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +110,16 @@ pub struct Blame {
     /// The crates of the proc macros that the compiler ran: they may be at fault.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub macros: Vec<String>,
+    /// How they differ, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
+}
+
+impl Blame {
+    /// The unit in words.
+    pub fn name(&self) -> String {
+        format!("the {} of {}", self.duty, self.package)
+    }
 }
 
 /// What a unit does, told as finely as blame needs.

@@ -105,6 +105,14 @@ impl Serialize for Variation {
     }
 }
 
+impl<'de> Deserialize<'de> for Variation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let one = Self::ALL.into_iter().find(|one| one.as_str() == name);
+        one.ok_or_else(|| D::Error::custom(VaryError::of(&name)))
+    }
+}
+
 /// A change of what is varied: `-kernel` takes one away, `+kernel` adds one, and `path,clock` names all that are
 /// left. `path` is where the sources, cargo's home and the target are, and `all` is every variation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -12,6 +12,8 @@ pub enum Verdict {
     Reproducible,
     /// The rounds left different bytes.
     Differs,
+    /// Two equal rounds left different bytes, too.
+    Flaky,
     /// The build itself failed in one of the rounds.
     BuildFailed,
     /// The machine, the network or eadem failed.
@@ -24,6 +26,7 @@ impl Verdict {
         match self {
             Self::Reproducible => "reproducible",
             Self::Differs => "differs",
+            Self::Flaky => "flaky",
             Self::BuildFailed => "build-failed",
             Self::Inconclusive => "inconclusive",
         }

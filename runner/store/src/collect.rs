@@ -432,6 +432,7 @@ mod tests {
                 rounds: vec![round],
                 verdict: None,
                 explanation: None,
+                trials: Vec::new(),
             };
             self.store.put_record(&record).expect("kept");
             self.date(&self.store.record_path(&record.plan, &record.run), age);

@@ -3,7 +3,7 @@
 use eadem_model::Reason;
 
 /// The line to change or the flag to add, in words.
-pub(crate) fn remedy(reason: &Reason) -> &'static str {
+pub fn remedy(reason: &Reason) -> &'static str {
     match reason {
         Reason::BuildPath => {
             "map it: `--remap-path-prefix=DIR=.` of rustc, `-ffile-prefix-map=DIR=.` of C compilers; or do not embed it"

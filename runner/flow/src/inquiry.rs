@@ -1,0 +1,188 @@
+//! Why two rounds differ: by chance, or by which of the variations.
+
+use std::collections::BTreeSet;
+
+use eadem_model::{
+    Cause, Confidence, Explanation, Finding, Plan, Reason, RoundRecord, Tree, Trial, Variation,
+};
+
+use crate::{
+    Bench, FlowError, Job,
+    bisect::{Culprit, culprit},
+    explanation,
+    rounds::OfUnits,
+    suspect::{self, Suspect},
+    trial::{Differing, Trials},
+};
+
+/// What an inquiry found out.
+pub(crate) struct Found {
+    /// How the outputs differ, and why.
+    pub(crate) explanation: Explanation,
+    /// The same of each unit that differs by itself.
+    pub(crate) of_units: Vec<Explanation>,
+    /// Whether two equal rounds differ as well, and not in the time alone.
+    pub(crate) is_flaky: bool,
+    /// The further rounds.
+    pub(crate) trials: Vec<Trial>,
+}
+
+/// What is inquired into.
+pub(crate) struct Case<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) rounds: [&'a RoundRecord; 2],
+    pub(crate) units: Option<&'a OfUnits<'a>>,
+    /// How many further rounds there may be.
+    pub(crate) most: usize,
+}
+
+/// Looks at what differs, builds the first round again, and then with some of the variations until it is known which
+/// of them makes the difference, as far as the bytes do not tell.
+pub(crate) fn inquire(bench: &Bench<'_>, job: &Job, case: &Case<'_>) -> Result<Found, FlowError> {
+    let [first, second] = case.rounds;
+    let known = explanation::known(&first.setting, &second.setting);
+    let mut explanation = explanation::of_rounds(bench.store, first, second).unwrap_or_default();
+    let check = second.units.as_ref().and_then(|units| units.check.as_ref());
+    let mut suspects = match (case.units, check) {
+        (Some(units), Some(check)) => suspect::of_units(bench.store, &units.ledger, check, &known),
+        _ => suspect::of_outputs(case.rounds, &explanation),
+    };
+    let (causes, is_flaky, trials) = searched(bench, job, case, &suspects)?;
+    for (suspect, causes) in suspects.iter_mut().zip(causes) {
+        suspect.unexplained().for_each(|finding| add(finding, &causes));
+    }
+    let told: Vec<Explanation> = suspects.into_iter().map(|suspect| suspect.explanation).collect();
+    if case.units.is_none() {
+        explanation.findings = told.into_iter().flat_map(|one| one.findings).collect();
+        return Ok(Found { explanation, of_units: Vec::new(), is_flaky, trials });
+    }
+    join(&mut explanation, &told);
+    Ok(Found { explanation, of_units: told, is_flaky, trials })
+}
+
+/// What is unknown of an output comes from the units that differ by themselves.
+///
+/// Where one unit alone does, and for one reason, all else follows from that.
+fn join(explanation: &mut Explanation, of_units: &[Explanation]) {
+    let causes: Vec<Cause> = of_units.iter().flat_map(Explanation::causes).cloned().collect();
+    let is_sure = causes.len() == 1;
+    for finding in &mut explanation.findings {
+        if !finding.causes.iter().all(|cause| cause.confidence == Confidence::Unknown) {
+            continue;
+        }
+        let known = causes.iter().filter(|cause| cause.confidence != Confidence::Unknown);
+        let confidence = |cause: &Cause| if is_sure { cause.confidence } else { Confidence::Likely };
+        let joined: Vec<Cause> =
+            known.map(|cause| Cause { confidence: confidence(cause), ..cause.clone() }).collect();
+        if finding.follows.is_empty() {
+            add(finding, &joined);
+        }
+    }
+}
+
+/// The causes that trials give to each suspect, and whether chance is one.
+type Searched = (Vec<Vec<Cause>>, bool, Vec<Trial>);
+
+fn searched(
+    bench: &Bench<'_>,
+    job: &Job,
+    case: &Case<'_>,
+    suspects: &[Suspect],
+) -> Result<Searched, FlowError> {
+    let Case { plan, rounds, units, most } = *case;
+    let mut trials =
+        Trials { bench, job, plan, rounds, units, suspects, most, made: Vec::new(), is_over: false };
+    let Some(again) = trials.run(&BTreeSet::new())? else {
+        return Ok((vec![Vec::new(); suspects.len()], false, told(trials)));
+    };
+    let by_chance: Vec<bool> =
+        suspects.iter().zip(&again).map(|(suspect, tree)| is_chance(bench, suspect, tree.as_ref())).collect();
+    let mut causes = Vec::new();
+    for (index, suspect) in suspects.iter().enumerate() {
+        causes.push(match (&again[index], by_chance[index]) {
+            (_, true) => vec![chance()],
+            (Some(_), false) => Vec::new(),
+            (None, false) if suspect.is_explained() => Vec::new(),
+            (None, false) => variations(&mut trials, index)?,
+        });
+    }
+    Ok((causes, by_chance.contains(&true), told(trials)))
+}
+
+fn told(trials: Trials<'_>) -> Vec<Trial> {
+    trials.made.into_iter().map(|(trial, _)| trial).collect()
+}
+
+/// Whether something differs in two equal rounds, and in more than the time, which is never the same.
+fn is_chance(bench: &Bench<'_>, suspect: &Suspect, again: Option<&Tree>) -> bool {
+    let Some(again) = again else { return false };
+    let explanation = explanation::explain_trees(bench.store, &suspect.trees[0], again, &[]);
+    let is_time = |finding: &Finding| {
+        !finding.follows.is_empty() || finding.causes.iter().all(|cause| cause.cause == Reason::Timestamp)
+    };
+    explanation.findings.is_empty() || !explanation.findings.iter().all(is_time)
+}
+
+/// Searches for the variations that make one suspect differ, one after the other.
+fn variations(trials: &mut Trials<'_>, index: usize) -> Result<Vec<Cause>, FlowError> {
+    let all = trials.variations();
+    let (mut left, mut culprits) = (all.clone(), Vec::new());
+    let differs = |differing: Option<Differing>| differing.map(|differing| differing[index].is_some());
+    loop {
+        let order: Vec<Variation> = left.iter().copied().collect();
+        let Some(found) = culprit(&order, |these| trials.run(these).map(differs))? else {
+            // What is left of the search was not made.
+            return Ok(causes(&culprits, false));
+        };
+        left.remove(&found.variation);
+        culprits.push(found);
+        match trials.run(&left).map(differs)? {
+            Some(true) => {}
+            rest => return Ok(causes(&culprits, rest == Some(false))),
+        }
+    }
+}
+
+/// A variation is proven to be the cause if it is enough by itself, and nothing differs without it.
+fn causes(culprits: &[Culprit], is_all: bool) -> Vec<Cause> {
+    let proven = is_all && matches!(culprits, [Culprit { alone: true, .. }]);
+    culprits.iter().map(|culprit| of_variation(*culprit, proven)).collect()
+}
+
+fn of_variation(Culprit { variation, alone }: Culprit, proven: bool) -> Cause {
+    let cause = match variation {
+        Variation::Source | Variation::Cargo | Variation::Target => Reason::BuildPath,
+        Variation::Hostname => Reason::Hostname,
+        Variation::User => Reason::User,
+        Variation::Home => Reason::Home,
+        other => Reason::Known(other.to_string()),
+    };
+    let evidence = match (proven, alone) {
+        (true, _) => format!("it differs where `{variation}` varies, and only there"),
+        (false, true) => format!("it differs where `{variation}` alone varies, and elsewhere too"),
+        (false, false) => {
+            format!("it differs where `{variation}` varies with others, and not with these alone")
+        }
+    };
+    let confidence = if proven { Confidence::Proven } else { Confidence::Likely };
+    Cause { remedy: eadem_explain::remedy(&cause).to_owned(), cause, evidence, confidence }
+}
+
+fn chance() -> Cause {
+    let cause = Reason::Random;
+    Cause {
+        remedy: eadem_explain::remedy(&cause).to_owned(),
+        cause,
+        evidence: "two equal rounds differ as well: random numbers, a race, or the order of a hash table"
+            .to_owned(),
+        confidence: Confidence::Likely,
+    }
+}
+
+/// What was found out by trying comes first, and in the place of what was not known.
+fn add(finding: &mut Finding, causes: &[Cause]) {
+    if !causes.is_empty() {
+        finding.causes.retain(|cause| cause.confidence != Confidence::Unknown);
+        finding.causes.splice(..0, causes.iter().cloned());
+    }
+}

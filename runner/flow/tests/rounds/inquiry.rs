@@ -1,0 +1,174 @@
+//! Why rounds differ: what trials tell of a build whose faults are known.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use eadem_flow::{Proofs, Terms, USUAL_TRIALS};
+use eadem_model::{Cause, Confidence, Digest, Reason, Record, Setting, Skipped, Variation, Verdict};
+
+use crate::support::{Fake, World, steady};
+
+/// Verifies a build that writes what a function of the setting gives.
+fn verified(write: fn(&Setting) -> [String; 2]) -> Record {
+    World::new().verify(&Fake::new(write), 1, Proofs::Ignore).expect("verified").record
+}
+
+/// The causes of an output's one finding.
+fn causes<'a>(record: &'a Record, output: &str) -> &'a [Cause] {
+    let explanation = record.explanation.as_ref().expect("it is explained");
+    let is_of = |finding: &&eadem_model::Finding| {
+        finding.place.first() == Some(&eadem_model::Spot::File(output.to_owned()))
+    };
+    &explanation.findings.iter().find(is_of).expect("it differs").causes
+}
+
+/// A digest shows that a value matters, and nothing of the value.
+fn digest(value: &impl std::fmt::Debug) -> String {
+    Digest::of(format!("{value:?}").as_bytes()).hex()
+}
+
+fn umask_and_order(setting: &Setting) -> [String; 2] {
+    [digest(&setting.umask), digest(&setting.order)]
+}
+
+#[test]
+fn each_output_has_the_variation_that_changes_it() {
+    let record = verified(umask_and_order);
+    assert_eq!(record.verdict, Some(Verdict::Differs));
+    for (output, name) in [("bin/one", "umask"), ("bin/two", "order")] {
+        let [cause] = causes(&record, output) else { panic!("one cause: {:?}", causes(&record, output)) };
+        assert_eq!(cause.cause, Reason::Known(name.to_owned()));
+        assert_eq!(cause.confidence, Confidence::Proven);
+        assert_eq!(cause.evidence, format!("it differs where `{name}` varies, and only there"));
+    }
+    assert_eq!(record.trials[0].varied, [].into());
+    assert_eq!(record.trials[0].differed, [""; 0]);
+}
+
+#[test]
+fn a_single_cause_takes_seven_further_builds_at_most() {
+    for one in [Variation::Source, Variation::Gid, Variation::Umask, Variation::Order, Variation::Kernel] {
+        let world = World::new();
+        let write: fn(&Setting) -> [String; 2] = match one {
+            Variation::Source => |setting| [digest(&setting.roots.source), String::new()],
+            Variation::Gid => |setting| [digest(&setting.user.gid), String::new()],
+            Variation::Umask => |setting| [digest(&setting.umask), String::new()],
+            Variation::Order => |setting| [digest(&setting.order), String::new()],
+            _ => |setting| [digest(&setting.kernel), String::new()],
+        };
+        let record = world.verify(&Fake::new(write), 1, Proofs::Ignore).expect("verified").record;
+        let [cause] = causes(&record, "bin/one") else { panic!("one cause") };
+        assert_eq!(cause.confidence, Confidence::Proven, "{one}");
+        assert!(record.trials.len() <= 7, "{one}: {}", record.trials.len());
+    }
+}
+
+fn two_in_one(setting: &Setting) -> [String; 2] {
+    [digest(&(setting.umask, &setting.locale)), String::new()]
+}
+
+#[test]
+fn two_causes_of_one_output_are_both_found_and_neither_is_called_proven() {
+    let record = verified(two_in_one);
+    let found: Vec<_> =
+        causes(&record, "bin/one").iter().map(|cause| (&cause.cause, cause.confidence)).collect();
+    let [umask, locale] = ["umask", "locale"].map(|name| Reason::Known(name.to_owned()));
+    assert_eq!(found, [(&umask, Confidence::Likely), (&locale, Confidence::Likely)]);
+}
+
+fn only_together(setting: &Setting) -> [String; 2] {
+    let base = Setting::baseline();
+    let both = setting.umask != base.umask && setting.locale != base.locale;
+    [digest(&both), String::new()]
+}
+
+#[test]
+fn a_cause_that_wants_another_one_is_said_to() {
+    let record = verified(only_together);
+    let [cause] = causes(&record, "bin/one") else { panic!("one cause") };
+    assert_eq!(cause.confidence, Confidence::Likely);
+    assert!(cause.evidence.contains("varies with others"), "{}", cause.evidence);
+}
+
+fn at_random(_: &Setting) -> [String; 2] {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    [digest(&RUNS.fetch_add(1, Ordering::SeqCst)), "same".to_owned()]
+}
+
+#[test]
+fn what_differs_in_two_equal_rounds_is_flaky() {
+    let record = verified(at_random);
+    assert_eq!(record.verdict, Some(Verdict::Flaky));
+    assert_eq!((record.trials.len(), record.trials[0].differed.as_slice()), (1, &["bin/one".to_owned()][..]));
+    let [cause] = causes(&record, "bin/one") else { panic!("one cause") };
+    assert_eq!((&cause.cause, cause.confidence), (&Reason::Random, Confidence::Likely));
+}
+
+fn with_the_time(_: &Setting) -> [String; 2] {
+    static NOW: AtomicU64 = AtomicU64::new(1_790_000_000);
+    [format!("built at {}\n", NOW.fetch_add(7, Ordering::SeqCst)), "same".to_owned()]
+}
+
+#[test]
+fn the_time_differs_in_equal_rounds_and_is_not_flaky() {
+    let record = verified(with_the_time);
+    assert_eq!(record.verdict, Some(Verdict::Differs));
+    let [cause] = causes(&record, "bin/one") else { panic!("one cause") };
+    assert_eq!(cause.cause, Reason::Timestamp);
+}
+
+#[test]
+fn nothing_is_tried_where_the_bytes_tell_but_the_first_round_once_more() {
+    let record = verified(|setting| [format!("on {}\n", setting.hostname), String::new()]);
+    let [cause] = causes(&record, "bin/one") else { panic!("one cause") };
+    assert_eq!((&cause.cause, cause.confidence), (&Reason::Hostname, Confidence::Proven));
+    assert_eq!(record.trials.len(), 1);
+}
+
+#[test]
+fn whoever_wants_no_trials_has_the_verdict_alone() {
+    let (world, engine) = (World::new(), Fake::new(umask_and_order));
+    let terms = Terms { trials: 0, ..terms() };
+    let record = world.verify_so(&engine, 1, &terms).expect("verified").record;
+    assert_eq!((record.verdict, record.trials.len()), (Some(Verdict::Differs), 0));
+    assert_eq!(engine.n_runs.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn a_trial_that_fails_changes_no_verdict() {
+    let engine = Fake { fails_from: 4, ending: eadem_model::Ending::Failed(1), ..Fake::new(umask_and_order) };
+    let record = World::new().verify(&engine, 1, Proofs::Ignore).expect("verified").record;
+    assert_eq!((record.verdict, record.trials.len()), (Some(Verdict::Differs), 1));
+    assert_eq!(causes(&record, "bin/one")[0].confidence, Confidence::Unknown);
+}
+
+#[test]
+fn what_is_not_varied_does_not_differ() {
+    let (world, engine) = (World::new(), Fake::new(umask_and_order));
+    let mut terms = terms();
+    terms.vary.remove(&Variation::Umask);
+    let record = world.verify_so(&engine, 1, &terms).expect("verified").record;
+    let explanation = record.explanation.expect("it is explained");
+    assert_eq!(explanation.findings.len(), 1);
+    terms.vary.remove(&Variation::Order);
+    let record = world.verify_so(&engine, 2, &terms).expect("verified").record;
+    assert_eq!(record.verdict, Some(Verdict::Reproducible));
+    // That proves nothing for whoever wants more.
+    let record = world.verify(&engine, 3, Proofs::Use).expect("verified").record;
+    assert_eq!(record.verdict, Some(Verdict::Differs));
+}
+
+#[test]
+fn a_variation_that_was_not_applied_is_inconclusive_for_whoever_is_strict() {
+    let skipped = vec![Skipped { variation: "clock".to_owned(), reason: "no clock".to_owned() }];
+    let (world, engine) = (World::new(), Fake { skipped, ..Fake::new(steady) });
+    let (usual, strict) = (terms(), Terms { strict: true, ..terms() });
+    let verdict = |n_run, terms: &Terms| world.verify_so(&engine, n_run, terms).expect("verified").verdict();
+    assert_eq!(verdict(1, &usual), Verdict::Reproducible);
+    assert_eq!(verdict(2, &strict), Verdict::Inconclusive);
+    let differs = Fake { write: umask_and_order, ..engine };
+    assert_eq!(world.verify_so(&differs, 3, &strict).expect("verified").verdict(), Verdict::Differs);
+}
+
+fn terms() -> Terms {
+    Terms { proofs: Proofs::Ignore, vary: Variation::ALL.into(), strict: false, trials: USUAL_TRIALS }
+}
