@@ -64,6 +64,7 @@ fn record(store: &Store, run: &RunId, recipe: &str, verdict: Option<Verdict>, en
         verdict,
         explanation: None,
         trials: Vec::new(),
+        published: Vec::new(),
     }
 }
 

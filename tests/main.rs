@@ -4,6 +4,7 @@
 //! distribution's mirror and the crates registry, makes rooms, and wants root (see `ci/test`).
 
 mod afar;
+mod against;
 mod archive;
 mod bad_input;
 mod build;

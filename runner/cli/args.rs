@@ -257,6 +257,9 @@ pub(crate) struct Verify {
     /// End with exit code 11 if a variation could not be applied
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Compare the outputs with published bytes as well: a file, or a list of digests as `sha256sum` writes it
+    #[arg(long, value_name = "FILE|SHA256SUMS")]
+    pub(crate) against: Vec<PathBuf>,
     /// How many further rounds may be made to find out why outputs differ
     #[arg(long, value_name = "N", default_value_t = eadem_flow::USUAL_TRIALS)]
     pub(crate) trials: usize,

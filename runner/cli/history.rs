@@ -89,7 +89,7 @@ fn unknown<T: OfRun>(items: &[&T], word: &str) -> Report {
 }
 
 /// Some names in a row, and whether there are more.
-fn listed<'a, T: ToString + 'a>(names: impl Iterator<Item = &'a T>) -> String {
+pub(crate) fn listed<'a, T: ToString + 'a>(names: impl Iterator<Item = &'a T>) -> String {
     let names: Vec<String> = names.map(ToString::to_string).collect();
     let shown = names[..names.len().min(SUGGESTED)].join(", ");
     if names.len() > SUGGESTED { format!("{shown}, …") } else { shown }

@@ -3,6 +3,7 @@
 //! *Power*: the terminal, the project's files, and the choice of what serves the floors below.
 //! *May import*: all floors; only `wiring` names sandbox and fetch.
 
+mod against;
 mod args;
 mod commands;
 mod config;

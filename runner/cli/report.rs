@@ -14,6 +14,7 @@ use os_display::Quotable;
 
 use crate::{
     exit::Exit,
+    history,
     paint::{line, plain},
 };
 
@@ -248,6 +249,11 @@ impl From<FlowError> for Report {
                 .hint("leave out --isolation weak: weak rooms cannot be entered, those of native, docker and oci:RUNTIME can"),
             FlowError::KeptInUse { ref recipe } => Self::of(Exit::Usage, &error)
                 .hint(format!("eadem shell --clean {recipe} enters a fresh room")),
+            FlowError::Unclaimed { ref outputs, ref named, .. } => {
+                let outputs: Vec<&str> = outputs.iter().map(eadem_model::TreePath::as_str).collect();
+                let report = Self::of(Exit::Usage, &error).fact(format!("it leaves {}", outputs.join(", ")));
+                report.fact(format!("named are {}", history::listed(named.iter())))
+            }
             FlowError::Path(ref path) => Self::of(Exit::Invalid, path),
             FlowError::Build(failure) => (*failure).into(),
         }

@@ -1,7 +1,7 @@
 //! What is said of a verification.
 
 use eadem_flow::{OutputDifference, Verification};
-use eadem_model::{Blame, Entry, Explanation, Trial, UnitsCheck, UnitsRecord, Verdict};
+use eadem_model::{Blame, Entry, Explanation, Published, Trial, UnitsCheck, UnitsRecord, Verdict};
 use serde_json::json;
 
 use crate::{console::Console, exit::Exit, explanation};
@@ -45,6 +45,7 @@ fn value(verification: &Verification) -> serde_json::Value {
         "differences": verification.differences.iter().map(difference).collect::<Vec<_>>(),
         "explanation": record.explanation,
         "trials": record.trials,
+        "published": record.published,
     })
 }
 
@@ -74,9 +75,23 @@ fn print(console: &Console, verification: &Verification) {
         explanation.bounded.iter().chain(&explanation.unread).for_each(|what| console.warn(what));
     }
     record.trials.iter().for_each(|trial| console.print(&format!("  {}", tried(trial))));
+    record.published.iter().flat_map(published).for_each(|line| console.print(&line));
     if verification.verdict() == Verdict::Reproducible {
         outputs(console, verification);
     }
+}
+
+/// What was published under an output's name, and how the output differs from that.
+fn published(Published { path, published, built, explanation }: &Published) -> Vec<String> {
+    if published == built {
+        return vec![format!("  {path} is as it was published")];
+    }
+    let head = [
+        format!("  {path} is not as it was published"),
+        format!("    published: {published}"),
+        format!("    built:     {built}"),
+    ];
+    head.into_iter().chain(explanation.iter().flat_map(explanation::lines)).collect()
 }
 
 /// What a trial told.

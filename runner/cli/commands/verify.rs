@@ -4,7 +4,10 @@ use eadem_flow::{Proofs, Terms, Verification};
 use eadem_model::{Name, Recipe, Verdict};
 use serde_json::json;
 
-use crate::{Done, args::Verify, commands::Desk, exit::Exit, project::RecipeFile, verdict};
+use crate::{
+    Done, against::claims, args::Verify, commands::Desk, exit::Exit, project::RecipeFile, report::Report,
+    verdict,
+};
 
 /// Builds recipes in two rooms each and says whether the outputs are the same.
 pub(crate) fn run(verify: &Verify, desk: &Desk<'_>) -> Done {
@@ -13,7 +16,7 @@ pub(crate) fn run(verify: &Verify, desk: &Desk<'_>) -> Done {
 
 fn one(verify: &Verify, desk: &Desk<'_>, file: &RecipeFile) -> Done {
     let job = desk.project.job(file)?;
-    let terms = terms(verify, &job.recipe);
+    let terms = terms(verify, &job.recipe)?;
     let name = &file.recipe.name;
     match desk.at_bench(|bench| eadem_flow::verify(bench, &job, &terms)) {
         Ok(verification) => Ok(say(desk, &verification)),
@@ -22,10 +25,14 @@ fn one(verify: &Verify, desk: &Desk<'_>, file: &RecipeFile) -> Done {
 }
 
 /// The command line changes what the recipe chooses.
-fn terms(verify: &Verify, recipe: &Recipe) -> Terms {
+fn terms(verify: &Verify, recipe: &Recipe) -> Result<Terms, Report> {
     let proofs = if verify.fresh { Proofs::Ignore } else { Proofs::Use };
     let words = verify.vary.iter().fold(recipe.vary.clone(), |vary, words| vary.then(words));
-    Terms { proofs, vary: words.chosen(), strict: verify.strict, trials: verify.trials }
+    let mut against = Vec::new();
+    for path in &verify.against {
+        against.extend(claims(path)?);
+    }
+    Ok(Terms { proofs, vary: words.chosen(), strict: verify.strict, trials: verify.trials, against })
 }
 
 fn say(desk: &Desk<'_>, verification: &Verification) -> Exit {
@@ -34,7 +41,7 @@ fn say(desk: &Desk<'_>, verification: &Verification) -> Exit {
 }
 
 /// The verdict of a verification that did not come to compare.
-fn undecided(desk: &Desk<'_>, name: &Name, mut report: crate::report::Report) -> crate::report::Report {
+fn undecided(desk: &Desk<'_>, name: &Name, mut report: Report) -> Report {
     let verdict = match report.exit {
         Exit::Build | Exit::Limit => Verdict::BuildFailed,
         Exit::Interrupted => Verdict::Inconclusive,

@@ -56,6 +56,7 @@ pub(crate) fn record(bench: &Bench<'_>, job: &Job, plan: Digest, rounds: Vec<Rou
         verdict: None,
         explanation: None,
         trials: Vec::new(),
+        published: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use eadem_cargo::{DriveError, Shape};
 use eadem_image::ImageError;
-use eadem_model::{Ending, EngineError, FetchError, Name, PathError, RunId, Rung};
+use eadem_model::{Ending, EngineError, FetchError, Name, PathError, RunId, Rung, TreePath};
 use eadem_source::SourceError;
 use eadem_store::StoreError;
 
@@ -74,6 +74,16 @@ pub enum FlowError {
     NoTerminal {
         /// Its name.
         engine: String,
+    },
+    /// Nothing was published that could be compared with an output.
+    #[error("what `{recipe}` is compared with names none of its outputs")]
+    Unclaimed {
+        /// The recipe.
+        recipe: Name,
+        /// Its outputs.
+        outputs: Vec<TreePath>,
+        /// What is named instead.
+        named: Vec<String>,
     },
     /// Two must not change the same files.
     #[error("what a failed build of `{recipe}` left is in use")]

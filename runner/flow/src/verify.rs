@@ -15,6 +15,7 @@ use crate::{
     Bench, BuildFailure, FlowError, Job, build,
     inquiry::{Case, inquire},
     prepare,
+    published::{self, Claim},
     rounds::{self, OfUnits},
     units,
 };
@@ -61,7 +62,7 @@ pub enum Proofs {
 }
 
 /// How a job is to be verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Terms {
     /// Whether earlier verifications may answer.
     pub proofs: Proofs,
@@ -71,13 +72,39 @@ pub struct Terms {
     pub strict: bool,
     /// How many further rounds may be made to find out why outputs differ.
     pub trials: usize,
+    /// What the outputs are compared with besides; empty: with nothing.
+    pub against: Vec<Claim>,
 }
 
 /// How many trials are enough for a cause, and for a second one.
 pub const USUAL_TRIALS: usize = 12;
 
 /// Builds a job in two different rooms and compares, unless a proof answers.
+///
+/// # Errors
+/// [`FlowError::Unclaimed`] if nothing was published that could be compared with an output.
 pub fn verify(bench: &Bench<'_>, job: &Job, terms: &Terms) -> Result<Verification, FlowError> {
+    let verification = between_rounds(bench, job, terms)?;
+    if terms.against.is_empty() {
+        return Ok(verification);
+    }
+    let Some(record) = published::compare(bench.store, &verification.record, &terms.against)? else {
+        return Err(unclaimed(job, terms));
+    };
+    // Of this run, also where an earlier one's proof answered.
+    bench.store.put_record(&Record { run: bench.run.clone(), ..record.clone() })?;
+    Ok(Verification { record, ..verification })
+}
+
+fn unclaimed(job: &Job, terms: &Terms) -> FlowError {
+    FlowError::Unclaimed {
+        recipe: job.recipe.name.clone(),
+        outputs: job.recipe.outputs.clone(),
+        named: terms.against.iter().map(|claim| claim.name.clone()).collect(),
+    }
+}
+
+fn between_rounds(bench: &Bench<'_>, job: &Job, terms: &Terms) -> Result<Verification, FlowError> {
     // First, since a local directory may have changed since it was locked.
     prepare(bench, job)?;
     let plan = job.plan();
@@ -86,6 +113,8 @@ pub fn verify(bench: &Bench<'_>, job: &Job, terms: &Terms) -> Result<Verificatio
     if terms.proofs == Proofs::Use
         && let Some(record) = proof(bench, job, &digest, [&first, &second])?
     {
+        // What it was compared with besides is another matter.
+        let record = Record { verdict: Some(Verdict::Reproducible), published: Vec::new(), ..record };
         return Ok(Verification { record, differences: Vec::new(), is_proof: true });
     }
     bench.store.put_plan(&first.plan)?;
@@ -152,7 +181,10 @@ fn agreed_tree<'a>(record: &'a Record, plan: &Digest) -> Option<&'a Tree> {
         .all(|round| round.outcome.skipped.is_empty() && round.outcome.isolation == Isolation::Strict);
     let tree = record.rounds.first()?.tree.as_ref()?;
     let equal = record.rounds.iter().all(|round| round.tree.as_ref() == Some(tree));
-    let proves = record.verdict == Some(Verdict::Reproducible) && record.plan == *plan && whole && equal;
+    // Other bytes than somebody published are no difference between the rounds.
+    let differs_from_published = record.published.iter().any(|published| !published.is_same());
+    let agrees = record.verdict == Some(Verdict::Reproducible) || differs_from_published;
+    let proves = agrees && record.plan == *plan && whole && equal;
     proves.then_some(tree)
 }
 

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Digest, Ending, Explanation, Name, Outcome, Setting, Tree, Trial, UnitsRecord, Verdict,
+    Digest, Ending, Explanation, Name, Outcome, Published, Setting, Tree, Trial, UnitsRecord, Verdict,
     document::Version1,
 };
 
@@ -81,6 +81,9 @@ pub struct Record {
     /// The further rounds that were made to find that out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trials: Vec<Trial>,
+    /// What the outputs were compared with that somebody published; other bytes make the verdict worse.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub published: Vec<Published>,
 }
 
 /// What one round gave.

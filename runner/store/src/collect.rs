@@ -433,6 +433,7 @@ mod tests {
                 verdict: None,
                 explanation: None,
                 trials: Vec::new(),
+                published: Vec::new(),
             };
             self.store.put_record(&record).expect("kept");
             self.date(&self.store.record_path(&record.plan, &record.run), age);

@@ -170,5 +170,11 @@ fn a_variation_that_was_not_applied_is_inconclusive_for_whoever_is_strict() {
 }
 
 fn terms() -> Terms {
-    Terms { proofs: Proofs::Ignore, vary: Variation::ALL.into(), strict: false, trials: USUAL_TRIALS }
+    Terms {
+        proofs: Proofs::Ignore,
+        vary: Variation::ALL.into(),
+        strict: false,
+        trials: USUAL_TRIALS,
+        against: vec![],
+    }
 }

@@ -259,7 +259,13 @@ impl World {
         n_run: u32,
         proofs: Proofs,
     ) -> Result<Verification, FlowError> {
-        let terms = Terms { proofs, vary: Variation::ALL.into(), strict: false, trials: USUAL_TRIALS };
+        let terms = Terms {
+            proofs,
+            vary: Variation::ALL.into(),
+            strict: false,
+            trials: USUAL_TRIALS,
+            against: vec![],
+        };
         self.verify_so(engine, n_run, &terms)
     }
 
