@@ -65,6 +65,8 @@ fn record(store: &Store, run: &RunId, recipe: &str, verdict: Option<Verdict>, en
         explanation: None,
         trials: Vec::new(),
         published: Vec::new(),
+        exceptions: Vec::new(),
+        base: None,
     }
 }
 

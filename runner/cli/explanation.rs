@@ -131,7 +131,8 @@ pub(crate) fn cause(cause: &Cause) -> Vec<String> {
     std::iter::once(format!("cause: {} ({sure}): {evidence}", reason(cause))).chain(remedy).collect()
 }
 
-fn reason(reason: &Reason) -> String {
+/// A reason in words.
+pub(crate) fn reason(reason: &Reason) -> String {
     match reason {
         Reason::Known(name) => name.clone(),
         Reason::BuildPath => "the build's path".to_owned(),

@@ -16,6 +16,7 @@ mod paint;
 mod project;
 mod report;
 mod side;
+mod summary;
 mod verdict;
 mod wiring;
 

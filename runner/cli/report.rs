@@ -56,6 +56,14 @@ impl Report {
         report
     }
 
+    /// What stands in the way of a verdict makes a verification inconclusive.
+    pub(crate) fn of_verification(mut self) -> Self {
+        if matches!(self.exit, Exit::Fetch | Exit::Machine) {
+            self.exit = Exit::Inconclusive;
+        }
+        self
+    }
+
     pub(crate) fn io(attempt: &str, error: io::Error) -> Self {
         Self::of(Exit::Machine, &EngineError::Io { attempt: attempt.to_owned(), source: error })
     }

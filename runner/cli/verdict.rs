@@ -1,7 +1,10 @@
 //! What is said of a verification.
 
 use eadem_flow::{OutputDifference, Verification};
-use eadem_model::{Blame, Entry, Explanation, Published, Trial, UnitsCheck, UnitsRecord, Verdict};
+use eadem_model::{
+    Base, Blame, Entry, Excepted, Exception, Explanation, Name, Published, Trial, UnitsCheck, UnitsRecord,
+    Verdict,
+};
 use serde_json::json;
 
 use crate::{console::Console, exit::Exit, explanation};
@@ -15,11 +18,20 @@ pub(crate) fn say(console: &Console, verification: &Verification) {
     }
 }
 
+/// Says the verdict of a verification that did not come to compare.
+pub(crate) fn undecided(console: &Console, recipe: &Name, verdict: Verdict) {
+    if console.is_json() {
+        console.json(&json!({"result": "verdict", "recipe": recipe, "verdict": verdict}));
+    } else {
+        console.print(&format!("{verdict}  {recipe}"));
+    }
+}
+
 /// The status that a verdict gives.
 pub(crate) fn exit(verdict: Verdict) -> Exit {
     match verdict {
-        Verdict::Reproducible => Exit::Done,
-        Verdict::Differs | Verdict::Flaky => Exit::Differs,
+        Verdict::Reproducible | Verdict::Excepted => Exit::Done,
+        Verdict::Differs | Verdict::Flaky | Verdict::Regressed => Exit::Differs,
         Verdict::BuildFailed => Exit::Build,
         Verdict::Inconclusive => Exit::Inconclusive,
     }
@@ -37,6 +49,7 @@ fn value(verification: &Verification) -> serde_json::Value {
     let record = &verification.record;
     json!({
         "result": "verdict",
+        "run": record.run,
         "recipe": record.recipe,
         "verdict": verification.verdict(),
         "plan": record.plan,
@@ -46,6 +59,8 @@ fn value(verification: &Verification) -> serde_json::Value {
         "explanation": record.explanation,
         "trials": record.trials,
         "published": record.published,
+        "exceptions": record.exceptions,
+        "base": record.base,
     })
 }
 
@@ -61,7 +76,7 @@ fn print(console: &Console, verification: &Verification) {
     for skipped in record.rounds.iter().flat_map(|round| &round.outcome.skipped) {
         console.warn(&format!("variation `{}` was not applied: {}", skipped.variation, skipped.reason));
     }
-    let code = if verification.verdict() == Verdict::Reproducible { "32;1" } else { "31;1" };
+    let code = if exit(verification.verdict()) == Exit::Done { "32;1" } else { "31;1" };
     console.print_judged(code, verification.verdict().as_str(), record.recipe.as_str());
     for line in verification.differences.iter().flat_map(lines) {
         console.print(&line);
@@ -73,6 +88,17 @@ fn print(console: &Console, verification: &Verification) {
     if let Some(explanation) = &record.explanation {
         explanation::lines(explanation).iter().for_each(|line| console.print(line));
         explanation.bounded.iter().chain(&explanation.unread).for_each(|what| console.warn(what));
+    }
+    if let Some(Base { run, verdict }) = &record.base {
+        console.talk(&format!("its base, run {run}, was {verdict}"));
+    }
+    for Excepted { exception, happened } in &record.exceptions {
+        let Exception { output, reason } = exception;
+        if *happened {
+            console.print(&format!("  excepted: {output}: {reason}"));
+        } else {
+            console.warn(&format!("the exception of `{output}` is stale: it does not differ ({reason})"));
+        }
     }
     record.trials.iter().for_each(|trial| console.print(&format!("  {}", tried(trial))));
     record.published.iter().flat_map(published).for_each(|line| console.print(&line));

@@ -113,6 +113,7 @@ mod tests {
             ("Nov 26 2026", "Nov  7 2027", vec![(Timestamp, Likely)]),
             ("at 10:11:12", "at 10:11:13", vec![(Timestamp, Likely)]),
             ("built 1764150000", "built 1764150009", vec![(Timestamp, Likely)]),
+            ("built 1764150000.125", "built 1764150009.75", vec![(Timestamp, Likely)]),
             ("_ZN1a17h0123456789abcdefE", "_ZN1a17hfedcba9876543210E", vec![(NameHash, Likely)]),
             ("b a c", "a b c", vec![(Order, Likely)]),
             (

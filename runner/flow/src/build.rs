@@ -57,6 +57,8 @@ pub(crate) fn record(bench: &Bench<'_>, job: &Job, plan: Digest, rounds: Vec<Rou
         explanation: None,
         trials: Vec::new(),
         published: Vec::new(),
+        exceptions: Vec::new(),
+        base: None,
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn inquire(bench: &Bench<'_>, job: &Job, case: &Case<'_>) -> Result<F
     let check = second.units.as_ref().and_then(|units| units.check.as_ref());
     let mut suspects = match (case.units, check) {
         (Some(units), Some(check)) => suspect::of_units(bench.store, &units.ledger, check, &known),
-        _ => suspect::of_outputs(case.rounds, &explanation),
+        _ => suspect::of_outputs(case.rounds, &explanation, &job.recipe.expect),
     };
     let (causes, is_flaky, trials) = searched(bench, job, case, &suspects)?;
     for (suspect, causes) in suspects.iter_mut().zip(causes) {
@@ -115,7 +115,7 @@ fn told(trials: Trials<'_>) -> Vec<Trial> {
 
 /// Whether something differs in two equal rounds, and in more than the time, which is never the same.
 fn is_chance(bench: &Bench<'_>, suspect: &Suspect, again: Option<&Tree>) -> bool {
-    let Some(again) = again else { return false };
+    let Some(again) = again.filter(|_| !suspect.is_expected) else { return false };
     let explanation = explanation::explain_trees(bench.store, &suspect.trees[0], again, &[]);
     let is_time = |finding: &Finding| {
         !finding.follows.is_empty() || finding.causes.iter().all(|cause| cause.cause == Reason::Timestamp)

@@ -3,7 +3,8 @@
 use eadem_cargo::Ledger;
 use eadem_explain::Known;
 use eadem_model::{
-    Cause, Confidence, Digest, Explanation, Finding, Reason, RoundRecord, Spot, Tree, TreePath, UnitsCheck,
+    Cause, Confidence, Digest, Exception, Explanation, Finding, Reason, RoundRecord, Spot, Tree, TreePath,
+    UnitsCheck,
 };
 use eadem_store::Store;
 
@@ -18,6 +19,8 @@ pub(crate) struct Suspect {
     pub(crate) trees: [Tree; 2],
     /// Of the two.
     pub(crate) explanation: Explanation,
+    /// Whether the recipe says that it differs.
+    pub(crate) is_expected: bool,
 }
 
 enum What {
@@ -44,7 +47,7 @@ impl Suspect {
 
     /// Whether nothing is left to find out by trying.
     pub(crate) fn is_explained(&self) -> bool {
-        !self.explanation.findings.iter().any(is_unexplained)
+        self.is_expected || !self.explanation.findings.iter().any(is_unexplained)
     }
 
     /// The places whose cause is neither proven nor the time, which no trial can hold still.
@@ -63,13 +66,17 @@ pub(crate) fn of_units(store: &Store, ledger: &Ledger, check: &UnitsCheck, known
     let suspect = |(suspect, blame): (eadem_cargo::Suspect, &eadem_model::Blame)| {
         let eadem_cargo::Suspect { key, trees } = suspect;
         let explanation = explanation::explain_trees(store, &trees[0], &trees[1], known);
-        Suspect { name: blame.name(), what: What::Unit(key), trees, explanation }
+        Suspect { name: blame.name(), what: What::Unit(key), trees, explanation, is_expected: false }
     };
     ledger.suspects().into_iter().zip(&check.guilty).map(suspect).collect()
 }
 
 /// The outputs that differ, with what is known of each.
-pub(crate) fn of_outputs(rounds: [&RoundRecord; 2], whole: &Explanation) -> Vec<Suspect> {
+pub(crate) fn of_outputs(
+    rounds: [&RoundRecord; 2],
+    whole: &Explanation,
+    expected: &[Exception],
+) -> Vec<Suspect> {
     let [Some(first), Some(second)] = rounds.map(|round| round.tree.as_ref()) else { return Vec::new() };
     let suspect = |path: TreePath| {
         let is_of = |finding: &&Finding| finding.place.first() == Some(&Spot::File(path.to_string()));
@@ -78,6 +85,7 @@ pub(crate) fn of_outputs(rounds: [&RoundRecord; 2], whole: &Explanation) -> Vec<
             name: path.to_string(),
             trees: [first, second].map(|tree| only(tree, &path)),
             explanation: Explanation { findings, ..Explanation::default() },
+            is_expected: expected.iter().any(|exception| exception.covers(&path)),
             what: What::Output(path),
         }
     };

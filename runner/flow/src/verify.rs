@@ -6,13 +6,13 @@ use std::{
 };
 
 use eadem_model::{
-    At, Difference, Digest, Ending, Entry, Event, Isolation, Phase, Plan, Record, Round, RoundRecord, RunId,
-    Tree, Variation, Verdict,
+    At, Base, Difference, Digest, Ending, Entry, Event, Excepted, Exception, Isolation, Phase, Plan, Record,
+    Round, RoundRecord, RunId, Tree, Variation, Verdict,
 };
 use eadem_store::{Store, StoreError};
 
 use crate::{
-    Bench, BuildFailure, FlowError, Job, build,
+    Bench, BuildFailure, FlowError, Job, build, explanation,
     inquiry::{Case, inquire},
     prepare,
     published::{self, Claim},
@@ -74,6 +74,8 @@ pub struct Terms {
     pub trials: usize,
     /// What the outputs are compared with besides; empty: with nothing.
     pub against: Vec<Claim>,
+    /// What the verdict is compared with: what differs now and did not then has regressed.
+    pub base: Option<Base>,
 }
 
 /// How many trials are enough for a cause, and for a second one.
@@ -84,16 +86,28 @@ pub const USUAL_TRIALS: usize = 12;
 /// # Errors
 /// [`FlowError::Unclaimed`] if nothing was published that could be compared with an output.
 pub fn verify(bench: &Bench<'_>, job: &Job, terms: &Terms) -> Result<Verification, FlowError> {
-    let verification = between_rounds(bench, job, terms)?;
-    if terms.against.is_empty() {
-        return Ok(verification);
+    let mut verification = between_rounds(bench, job, terms)?;
+    if !terms.against.is_empty() {
+        let compared = published::compare(bench.store, &verification.record, &terms.against)?;
+        verification.record = compared.ok_or_else(|| unclaimed(job, terms))?;
     }
-    let Some(record) = published::compare(bench.store, &verification.record, &terms.against)? else {
-        return Err(unclaimed(job, terms));
-    };
-    // Of this run, also where an earlier one's proof answered.
-    bench.store.put_record(&Record { run: bench.run.clone(), ..record.clone() })?;
-    Ok(Verification { record, ..verification })
+    if let Some(base) = &terms.base {
+        verification.record = since(base, verification.record);
+    }
+    if !terms.against.is_empty() || terms.base.is_some() {
+        // Of this run, also where an earlier one's proof answered.
+        let run = bench.run.clone();
+        bench.store.put_record(&Record { run, ..verification.record.clone() })?;
+    }
+    Ok(verification)
+}
+
+/// A record beside what its base was.
+fn since(base: &Base, record: Record) -> Record {
+    let differs = record.verdict.is_some_and(Verdict::is_difference);
+    let did_not = matches!(base.verdict, Verdict::Reproducible | Verdict::Excepted);
+    let verdict = if differs && did_not { Some(Verdict::Regressed) } else { record.verdict };
+    Record { verdict, base: Some(base.clone()), ..record }
 }
 
 fn unclaimed(job: &Job, terms: &Terms) -> FlowError {
@@ -114,7 +128,8 @@ fn between_rounds(bench: &Bench<'_>, job: &Job, terms: &Terms) -> Result<Verific
         && let Some(record) = proof(bench, job, &digest, [&first, &second])?
     {
         // What it was compared with besides is another matter.
-        let record = Record { verdict: Some(Verdict::Reproducible), published: Vec::new(), ..record };
+        let record =
+            Record { verdict: Some(Verdict::Reproducible), published: Vec::new(), base: None, ..record };
         return Ok(Verification { record, differences: Vec::new(), is_proof: true });
     }
     bench.store.put_plan(&first.plan)?;
@@ -205,13 +220,36 @@ fn compare(
     bench.tell(Event::Start { phase: Phase::Compare, subject: subject.clone(), total: 0 });
     let differences = differences(bench.store, &record)?;
     bench.tell(Event::Done { phase: Phase::Compare, subject });
+    let record = Record { exceptions: excepted(&job.recipe.expect, &differences), ..record };
+    let is_expected = |one: &OutputDifference| {
+        job.recipe.expect.iter().any(|exception| exception.covers(&one.entries.path))
+    };
     let record = if differences.is_empty() {
         Record { verdict: Some(equal(&record, ground.terms)), ..record }
+    } else if differences.iter().all(is_expected) {
+        expected(bench, record)
     } else {
         differing(bench, job, record, ground)?
     };
     bench.store.put_record(&record)?;
     Ok(Verification { record, differences, is_proof: false })
+}
+
+/// What came of each exception of a recipe.
+fn excepted(exceptions: &[Exception], differences: &[OutputDifference]) -> Vec<Excepted> {
+    let happened = |exception: &Exception| differences.iter().any(|one| exception.covers(&one.entries.path));
+    let excepted =
+        |exception: &Exception| Excepted { happened: happened(exception), exception: exception.clone() };
+    exceptions.iter().map(excepted).collect()
+}
+
+/// The record of rounds that differ where the recipe says so: nobody asks why.
+fn expected(bench: &Bench<'_>, record: Record) -> Record {
+    let explanation = match &record.rounds[..] {
+        [first, second] => explanation::of_rounds(bench.store, first, second),
+        _ => None,
+    };
+    Record { verdict: Some(Verdict::Excepted), explanation, ..record }
 }
 
 /// Weak rooms prove nothing, nor do others for whoever wants every variation.

@@ -47,6 +47,33 @@ pub struct Recipe {
     /// is built, so it is no part of the meaning.
     #[serde(default, skip_serializing)]
     pub vary: Vary,
+    /// Outputs that are known to differ; no part of the meaning either.
+    #[serde(default, skip_serializing)]
+    pub expect: Vec<Exception>,
+}
+
+/// An output that is known to differ between rounds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exception {
+    /// The output, or a directory of outputs.
+    pub output: TreePath,
+    /// Why that is known and borne.
+    #[serde(deserialize_with = "reason")]
+    pub reason: String,
+}
+
+impl Exception {
+    /// Whether it speaks of an output.
+    pub fn covers(&self, path: &TreePath) -> bool {
+        let rest = path.as_str().strip_prefix(self.output.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.trim().is_empty() { Err(D::Error::custom("an exception needs a reason")) } else { Ok(text) }
 }
 
 impl Recipe {

@@ -5,8 +5,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Digest, Ending, Explanation, Name, Outcome, Published, Setting, Tree, Trial, UnitsRecord, Verdict,
-    document::Version1,
+    Digest, Ending, Exception, Explanation, Name, Outcome, Published, Setting, Tree, Trial, UnitsRecord,
+    Verdict, document::Version1,
 };
 
 /// The name of one invocation of eadem; names sort by time.
@@ -84,6 +84,32 @@ pub struct Record {
     /// What the outputs were compared with that somebody published; other bytes make the verdict worse.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub published: Vec<Published>,
+    /// The recipe's exceptions, and what came of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<Excepted>,
+    /// What it was compared with to see whether it has regressed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Base>,
+}
+
+/// An earlier verification of the same recipe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Base {
+    /// Its run.
+    pub run: RunId,
+    /// What that said.
+    pub verdict: Verdict,
+}
+
+/// What came of an exception.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Excepted {
+    /// The exception.
+    #[serde(flatten)]
+    pub exception: Exception,
+    /// Whether it happened; one that did not is stale.
+    pub happened: bool,
 }
 
 /// What one round gave.

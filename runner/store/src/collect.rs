@@ -434,6 +434,8 @@ mod tests {
                 explanation: None,
                 trials: Vec::new(),
                 published: Vec::new(),
+                exceptions: Vec::new(),
+                base: None,
             };
             self.store.put_record(&record).expect("kept");
             self.date(&self.store.record_path(&record.plan, &record.run), age);

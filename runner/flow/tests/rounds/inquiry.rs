@@ -176,5 +176,46 @@ fn terms() -> Terms {
         strict: false,
         trials: USUAL_TRIALS,
         against: vec![],
+        base: None,
+    }
+}
+
+#[test]
+fn an_exception_bears_its_output_alone_and_a_stale_one_is_known() {
+    let verified = |expect: &[(&str, &str)], write: fn(&Setting) -> [String; 2]| {
+        let mut world = World::new();
+        let exception = |(output, reason): &(&str, &str)| eadem_model::Exception {
+            output: output.parse().expect("clean"),
+            reason: (*reason).to_owned(),
+        };
+        world.job.recipe.expect = expect.iter().map(exception).collect();
+        world.verify(&Fake::new(write), 1, Proofs::Ignore).expect("verified").record
+    };
+    let (one, both) = ([("bin/one", "known")], [("bin", "known")]);
+    let record = verified(&one, umask_and_order);
+    assert_eq!(record.verdict, Some(Verdict::Differs));
+    assert!(record.trials.iter().all(|trial| !trial.varied.is_empty() || trial.differed.is_empty()));
+    assert_eq!(causes(&record, "bin/two")[0].confidence, Confidence::Proven);
+    assert_eq!(causes(&record, "bin/one")[0].confidence, Confidence::Unknown);
+    let record = verified(&both, umask_and_order);
+    assert_eq!((record.verdict, record.trials.len()), (Some(Verdict::Excepted), 0));
+    assert!(record.exceptions.iter().all(|exception| exception.happened));
+    let record = verified(&one, steady);
+    assert_eq!(record.verdict, Some(Verdict::Reproducible));
+    assert!(record.exceptions.iter().all(|exception| !exception.happened));
+}
+
+#[test]
+fn what_differs_now_and_did_not_at_the_base_has_regressed() {
+    let verdict = |base: Verdict, write: fn(&Setting) -> [String; 2]| {
+        let base = Some(eadem_model::Base { run: eadem_model::RunId::new(1, 1), verdict: base });
+        let terms = Terms { base, ..terms() };
+        World::new().verify_so(&Fake::new(write), 2, &terms).expect("verified").verdict()
+    };
+    assert_eq!(verdict(Verdict::Reproducible, umask_and_order), Verdict::Regressed);
+    assert_eq!(verdict(Verdict::Excepted, at_random), Verdict::Regressed);
+    for base in [Verdict::Differs, Verdict::Flaky, Verdict::BuildFailed, Verdict::Inconclusive] {
+        assert_eq!(verdict(base, umask_and_order), Verdict::Differs, "{base}");
+        assert_eq!(verdict(base, steady), Verdict::Reproducible, "{base}");
     }
 }

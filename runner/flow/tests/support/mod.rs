@@ -265,6 +265,7 @@ impl World {
             strict: false,
             trials: USUAL_TRIALS,
             against: vec![],
+            base: None,
         };
         self.verify_so(engine, n_run, &terms)
     }
