@@ -38,4 +38,5 @@ mod tidy;
 mod units;
 mod units_failing;
 mod units_hostile;
+mod verdicts;
 mod verify;
