@@ -6,11 +6,15 @@ use std::{
     str::FromStr,
 };
 
-use clap::{Parser, Subcommand, ValueEnum, error::ContextValue};
+use clap::{
+    Parser, Subcommand, ValueEnum,
+    builder::{OsStringValueParser, TypedValueParser},
+    error::ContextValue,
+};
 
 use os_display::Quotable;
 
-use crate::{commands::KEEP_DAYS, exit::Exit, paint::line};
+use crate::{commands::KEEP_DAYS, exit::Exit, paint::line, reports::Wanted};
 
 /// Builds a recipe twice in sealed rooms and says whether the bytes are the same
 #[derive(Debug, Parser)]
@@ -249,6 +253,9 @@ pub(crate) struct Verify {
     /// Build even if a proof is in the store
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// Also write what was found to a file, as `html`, `md`, `junit`, `sarif` or `gitlab`; may be given repeatedly
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = OsStringValueParser::new().try_map(Wanted::read))]
+    pub(crate) report: Vec<Wanted>,
 }
 
 #[derive(Debug, clap::Args)]

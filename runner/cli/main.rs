@@ -4,16 +4,18 @@
 //! *May import*: all floors; only `wiring` names sandbox and fetch.
 
 mod args;
+mod case;
 mod commands;
 mod config;
 mod console;
 mod doctor;
 mod exit;
-mod explanation;
+mod github;
 mod history;
 mod paint;
 mod project;
 mod report;
+mod reports;
 mod side;
 mod verdict;
 mod wiring;

@@ -5,6 +5,7 @@
 
 mod bench;
 mod build;
+mod crates;
 mod error;
 mod explanation;
 mod job;
@@ -25,6 +26,7 @@ mod verify;
 
 pub use bench::Bench;
 pub use build::{Built, Recorded, build};
+pub use crates::{built_packages, dependencies};
 pub use eadem_cargo::{Planned, Standing};
 pub use error::{BuildFailure, FlowError};
 pub use explanation::explain_trees;
@@ -35,4 +37,4 @@ pub use plan::plan;
 pub use prepare::{build_image, prepare};
 pub use preview::{Preview, preview};
 pub use shell::{Files, Visit, Wish, discard_kept, visit};
-pub use verify::{OutputDifference, Proofs, Verification, differences, verify};
+pub use verify::{Proofs, Verification, differences, verify};

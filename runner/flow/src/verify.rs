@@ -3,8 +3,8 @@
 use std::io::{BufReader, Read};
 
 use eadem_model::{
-    At, Difference, Digest, Ending, Entry, Event, Isolation, Phase, Record, Round, RoundRecord, RunId, Tree,
-    Verdict,
+    At, Difference, Digest, Ending, Entry, Event, Isolation, OutputDifference, Phase, Record, Round,
+    RoundRecord, RunId, Tree, Verdict,
 };
 use eadem_store::{Store, StoreError};
 
@@ -31,15 +31,6 @@ impl Verification {
     pub fn proof(&self) -> Option<&RunId> {
         self.is_proof.then_some(&self.record.run)
     }
-}
-
-/// An output that differs, and where its bytes part.
-#[derive(Debug)]
-pub struct OutputDifference {
-    /// The two entries.
-    pub entries: Difference,
-    /// The first byte at which two files differ.
-    pub first_offset: Option<u64>,
 }
 
 /// Whether earlier verifications may answer.

@@ -72,9 +72,13 @@ fn suggest(message: &str) -> Option<String> {
     }
     let mut words = message.split('`').skip(1).step_by(2);
     let unknown = words.next()?;
-    let near = |word: &&str| distance(unknown, word);
-    let best = words.min_by_key(near)?;
-    (distance(unknown, best) <= unknown.chars().count().max(3) / 2).then(|| best.to_owned())
+    nearest(unknown, words).map(str::to_owned)
+}
+
+/// The word that is nearest to an unknown one, if it is near at all.
+pub fn nearest<'a>(unknown: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let best = words.into_iter().min_by_key(|word| distance(unknown, word))?;
+    (distance(unknown, best) <= unknown.chars().count().max(3) / 2).then_some(best)
 }
 
 /// Edits that turn one word into the other; two neighbours swapped count as one.
