@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::{Report, html, markdown};
+use crate::{Report, gitlab, html, junit, markdown, sarif};
 
 /// One format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,6 +11,12 @@ pub enum Format {
     Html,
     /// Markdown, as forges show it.
     Markdown,
+    /// JUnit's XML.
+    Junit,
+    /// SARIF 2.1.0.
+    Sarif,
+    /// GitLab's code quality report.
+    Gitlab,
 }
 
 /// A word that names no format.
@@ -21,13 +27,16 @@ pub struct FormatError {
 
 impl Format {
     /// Every format, in the order in which they are told.
-    pub const ALL: [Self; 2] = [Self::Html, Self::Markdown];
+    pub const ALL: [Self; 5] = [Self::Html, Self::Markdown, Self::Junit, Self::Sarif, Self::Gitlab];
 
     /// The word that names it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Html => "html",
             Self::Markdown => "md",
+            Self::Junit => "junit",
+            Self::Sarif => "sarif",
+            Self::Gitlab => "gitlab",
         }
     }
 
@@ -36,6 +45,9 @@ impl Format {
         match self {
             Self::Html => html::page(report),
             Self::Markdown => markdown::document(report),
+            Self::Junit => junit::document(report),
+            Self::Sarif => sarif::document(report),
+            Self::Gitlab => gitlab::document(report),
         }
     }
 }
@@ -63,7 +75,7 @@ impl FormatError {
         let word = self.word.to_lowercase();
         let other = OTHER_NAMES.iter().find(|(name, _)| *name == word).map(|(_, format)| *format);
         let words = Format::ALL.map(Format::as_str);
-        other.or_else(|| eadem_model::document::nearest(&word, words)).filter(|near| words.contains(near))
+        other.or_else(|| eadem_model::document::nearest(&word, words))
     }
 }
 
@@ -89,6 +101,9 @@ mod tests {
         assert_eq!("html".parse(), Ok(Format::Html));
         assert_eq!(said("htlm"), "`htlm` is no format of reports; did you mean `html`?");
         assert_eq!(said("markdown"), "`markdown` is no format of reports; did you mean `md`?");
-        assert_eq!(said("\u{202e}pdf"), "`\\u{202e}pdf` is no format of reports; there are html, md");
+        assert_eq!(
+            said("\u{202e}pdf"),
+            "`\\u{202e}pdf` is no format of reports; there are html, md, junit, sarif, gitlab"
+        );
     }
 }

@@ -6,18 +6,26 @@
 //! *Power*: none. *May import*: model. *Never*: reads or writes a file, a clock, the environment; loads anything
 //! from anywhere, or runs a script in a page.
 
+mod annotation;
 mod blame;
 mod case;
+#[cfg(test)]
+mod example;
 pub mod finding;
 mod format;
+mod gitlab;
 mod graph;
 mod html;
+mod junit;
 mod markdown;
 pub mod output;
+mod problem;
+mod sarif;
 mod setting;
 mod standing;
 pub mod text;
 
+pub use annotation::{annotations, harmless};
 pub use blame::{blamed, worded as worded_blame};
 pub use case::{Case, Crate, Fault, Log, Report, State};
 pub use format::{Format, FormatError};

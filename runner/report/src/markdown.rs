@@ -124,7 +124,8 @@ fn rounds(case: &Case) -> String {
         }
     }
     let skipped = record.rounds.iter().flat_map(|round| &round.outcome.skipped);
-    let skipped = skipped.map(|one| format!("\n- {} was not applied: {}", one.variation, prose(&one.reason)));
+    let skipped =
+        skipped.map(|one| format!("\n- {} was not applied: {}", prose(&one.variation), prose(&one.reason)));
     let skipped = skipped.collect::<String>();
     format!(
         "<details><summary>What differed between the rounds on purpose</summary>\n\n{table}{skipped}\n</details>"
@@ -145,8 +146,8 @@ fn prose(text: &str) -> String {
             '&' => out += "&amp;",
             '<' => out += "&lt;",
             '>' => out += "&gt;",
-            // A name after this sign calls somebody.
-            '@' => out += "&#64;",
+            // A name right after this sign calls somebody.
+            '@' => out += "@<!-- -->",
             c if c.is_ascii_punctuation()
                 && !matches!(c, '.' | ',' | ':' | ';' | '/' | '-' | '\'' | '?' | '%' | '=') =>
             {
@@ -184,13 +185,16 @@ fn longest_run(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use pulldown_cmark::{Event, Options, Parser, Tag};
+
     use super::*;
+    use crate::example;
 
     #[test]
     fn a_name_is_no_markup() {
         assert_eq!(prose("<script>"), "&lt;script&gt;");
         assert_eq!(prose("[x](y) *z* |"), "\\[x\\]\\(y\\) \\*z\\* \\|");
-        assert_eq!(prose("@all #1 \u{202e}"), "&#64;all \\#1 \\\\u\\{202e\\}");
+        assert_eq!(prose("@all #1 \u{202e}"), "@<!-- -->all \\#1 \\\\u\\{202e\\}");
         assert_eq!(code("a`b``c"), "```a`b``c```");
         assert_eq!(code("`"), "`` ` ``");
     }
@@ -199,5 +203,76 @@ mod tests {
     fn a_line_of_a_log_does_not_end_its_block() {
         let lines = ["````", "# no heading"].map(str::to_owned);
         assert_eq!(fenced(lines.into_iter()), "`````text\n````\n# no heading\n`````");
+    }
+
+    #[test]
+    fn a_difference_is_told_from_the_verdict_to_the_bytes() {
+        let mut case = example::differing();
+        case.record.as_mut().expect("there is one").rounds.truncate(1);
+        let text = document(&example::report(vec![case]));
+        let digest = |bytes: &[u8]| eadem_model::Digest::of(bytes).to_string();
+        let wanted = "# eadem verify: 1 differs
+
+## ✗ one: differs
+
+The rounds left different bytes.
+
+- `bin/one`
+  - round 1: an executable of 4 bytes, ONE
+  - round 2: an executable of 4 bytes, TWO
+  - first difference at byte 1
+
+### bin/one → .rodata
+
+**the machine's name** (proven): \\`hq83\\` stands there
+
+Remedy: leave it out
+
+```text
+3 of 4 B differ, at one place
+at 0x10
+- hq83
++ hxyz
+```
+
+### bin/one → .text
+
+Follows from .rodata.
+
+```text
+2 addresses of what moved
+```
+
+<details><summary>What differed between the rounds on purpose</summary>
+
+| variation | round 1 |
+|---|---|
+
+</details>
+
+- log of round 1: `eadem log 1790000000-00000001 one --round 1`
+
+";
+        assert_eq!(text, wanted.replace("ONE", &digest(b"hq83")).replace("TWO", &digest(b"hxyz")));
+    }
+
+    #[test]
+    fn hostile_texts_are_no_markup_and_call_nobody() {
+        let text = document(&example::report(vec![example::hostile()]));
+        let mut words = String::new();
+        for event in Parser::new_ext(&text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {
+            match event {
+                Event::Html(html) | Event::InlineHtml(html) => {
+                    let is_ours =
+                        ["<details>", "</details>", "<!-- -->"].iter().any(|ours| html.starts_with(ours));
+                    assert!(is_ours, "{html}");
+                }
+                Event::Start(Tag::Link { .. } | Tag::Image { .. }) => panic!("a link: {text}"),
+                Event::Text(part) => words += &part,
+                _ => words.push('\n'),
+            }
+        }
+        assert!(words.contains("<script>alert(1)</script>]]>&\"'\\u{1b}[31m"), "{words}");
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{text}");
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn article(case: &Case) -> Markup {
         article id=(name) aria-labelledby=(format!("{name}-title")) {
             h2 id=(format!("{name}-title")) { (name) " " (badge(case.standing(), case.standing().as_str())) }
             p { (shown(&case.sentence())) }
-            @if let Some(fault) = &case.fault { (told(fault)) }
+            @if let Some(fault) = &case.fault { (told(case, fault)) }
             (outputs(case))
             (blamed(case))
             (finding::section(case))
@@ -25,14 +25,15 @@ pub(super) fn article(case: &Case) -> Markup {
     }
 }
 
-fn told(fault: &Fault) -> Markup {
+fn told(case: &Case, fault: &Fault) -> Markup {
+    let label = format!("{}: what is known about it", case.recipe);
     html! {
         section.fault {
             h3 { "What went wrong" }
             p { strong { (shown(&fault.message)) } }
             @for cause in &fault.causes { p { "caused by: " (shown(cause)) } }
             @if !fault.facts.is_empty() {
-                (wide("What is known about it", &html! { pre { @for fact in &fault.facts { (shown(fact)) "\n" } } }))
+                (wide(&label, &html! { pre { @for fact in &fault.facts { (shown(fact)) "\n" } } }))
             }
             @for hint in &fault.hints { p { "hint: " code { (shown(hint)) } } }
         }
