@@ -216,6 +216,8 @@ pub(crate) enum Command {
     /// Work with toolchain images
     #[command(subcommand)]
     Image(Image),
+    /// Print the JSON Schema of what eadem prints
+    Schema(Schema),
     /// Say what this machine can do, a line each, with the command that repairs it
     Doctor(Doctor),
 }
@@ -254,7 +256,7 @@ pub(crate) struct Verify {
     #[arg(long)]
     pub(crate) fresh: bool,
     /// Also write what was found to a file, as `html`, `md`, `junit`, `sarif` or `gitlab`; may be given repeatedly
-    #[arg(long, value_name = "FORMAT=FILE", value_parser = OsStringValueParser::new().try_map(Wanted::read))]
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = OsStringValueParser::new().try_map(|word| Wanted::read(&word)))]
     pub(crate) report: Vec<Wanted>,
 }
 
@@ -280,6 +282,20 @@ pub(crate) struct Doctor {
     /// Print the profile instead of writing it
     #[arg(long, requires = "fix_apparmor")]
     pub(crate) print: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Schema {
+    /// Of what
+    #[arg(value_enum, value_name = "NAME")]
+    pub(crate) name: SchemaName,
+}
+
+/// What has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaName {
+    /// A line of what `--format json` prints
+    Events,
 }
 
 #[derive(Debug, clap::Args)]

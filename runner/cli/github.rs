@@ -21,8 +21,14 @@ fn summary() -> Option<OsString> {
     env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty())
 }
 
-/// Appends a report to the summary of the job, if there is one; nobody asked for it, so a fault stops nothing.
+/// Tells the runner of each recipe that is not reproducible, and the job's summary of all.
 pub(crate) fn tell(console: &Console, report: &Report) {
+    eadem_report::annotations(report).iter().for_each(|line| console.command(line));
+    summarize(console, report);
+}
+
+/// Appends a report to the summary of the job, if there is one; nobody asked for it, so a fault stops nothing.
+fn summarize(console: &Console, report: &Report) {
     let Some(path) = summary() else { return };
     let file = OpenOptions::new().append(true).create(true).open(path);
     let text = Format::Markdown.render(report);

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     fs, io,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
@@ -22,7 +22,7 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     /// Reads `FORMAT=FILE`.
-    pub(crate) fn read(word: OsString) -> Result<Self, String> {
+    pub(crate) fn read(word: &OsStr) -> Result<Self, String> {
         let bytes = word.as_bytes();
         let Some(at) = bytes.iter().position(|byte| *byte == b'=') else {
             return Err("a report is asked for by FORMAT=FILE: html=report.html".to_owned());
@@ -91,12 +91,12 @@ mod tests {
     use super::*;
 
     fn fault(word: &str) -> String {
-        Wanted::read(word.into()).expect_err("it is none")
+        Wanted::read(word.as_ref()).expect_err("it is none")
     }
 
     #[test]
     fn a_report_is_asked_for_by_its_format_and_a_file() {
-        let wanted = Wanted::read("html=a=b.html".into());
+        let wanted = Wanted::read("html=a=b.html".as_ref());
         assert_eq!(wanted, Ok(Wanted { format: Format::Html, path: "a=b.html".into() }));
         assert!(fault("html").contains("FORMAT=FILE"));
         assert!(fault("md=-").contains("not to standard output") && fault("md=").contains("to a file"));

@@ -21,6 +21,7 @@ mod markdown;
 pub mod output;
 mod problem;
 mod sarif;
+pub mod schema;
 mod setting;
 mod standing;
 pub mod text;

@@ -155,6 +155,6 @@ mod tests {
         let [first, second] = &prints(&case)[..] else { panic!("two are expected") };
         assert_ne!(first, second);
         assert_eq!(prints(&case), [first.clone(), second.clone()]);
-        assert_eq!(prints(&example::differing()), [first.clone()]);
+        assert_eq!(prints(&example::differing()).first(), Some(first));
     }
 }

@@ -12,6 +12,7 @@ const ROW: usize = 8;
 /// Some bytes that differ, with the text that they are part of.
 pub(super) fn table(window: &Window) -> Markup {
     let sides = window.hex.each_ref().map(|hex| read(hex));
+    let is_level = window.offsets[0] == window.offsets[1];
     let rows = sides.iter().map(|side| side.len().div_ceil(ROW)).max().unwrap_or_default();
     html! {
         @if let Some(texts) = &window.texts {
@@ -24,14 +25,14 @@ pub(super) fn table(window: &Window) -> Markup {
             thead {
                 tr {
                     th scope="col" { "at" } th scope="col" { "bytes of round 1" }
-                    th scope="col" { "at" } th scope="col" { "bytes of round 2" }
+                    @if !is_level { th scope="col" { "at" } } th scope="col" { "bytes of round 2" }
                 }
             }
             tbody {
                 @for row in 0..rows {
                     tr {
                         @for n in 0..2 {
-                            td.at { (format!("{:x}", window.offsets[n] + (row * ROW) as u64)) }
+                            @if n == 0 || !is_level { td.at { (format!("{:x}", window.offsets[n] + (row * ROW) as u64)) } }
                             td { code { (digits(&sides, n, row)) } " " code.text { (letters(&sides[n], row)) } }
                         }
                     }

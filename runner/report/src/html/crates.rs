@@ -18,12 +18,16 @@ pub(super) fn section(case: &Case) -> Markup {
                 (legend(crates))
                 @if let Some(picture) = picture { (wide(&format!("Graph of the crates of {}", case.recipe), &picture)) }
                 details {
-                    summary { "All " (crates.len()) " crates" }
+                    summary { (counted(crates.len())) }
                     (wide(&format!("Crates of {}", case.recipe), &table(crates)))
                 }
             }
         }
     }
+}
+
+fn counted(n: usize) -> String {
+    if n == 1 { "The one crate".to_owned() } else { format!("All {n} crates") }
 }
 
 /// How many there are of each state that there is, and what it means.
