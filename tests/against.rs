@@ -1,6 +1,9 @@
 //! `eadem verify --against`: what was published, beside what comes out of a room.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use eadem_model::Digest;
 
@@ -10,7 +13,7 @@ use crate::support::{lane::Lane, run::Run, world::World};
 fn built(lane: &Lane) -> (World, Vec<u8>) {
     let world = lane.fixture("steady");
     let out = world.dir().join("out");
-    drop(lane.run(world.command(["build", "steady", "-o"]).arg(&out)).exit(0));
+    drop(lane.run(&mut world.command(["build", "steady", &format!("--output={}", out.display())])).exit(0));
     let bytes = fs::read(out.join("bin/steady")).expect("it was built");
     (world, bytes)
 }
@@ -21,8 +24,8 @@ fn write(world: &World, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
     path
 }
 
-fn verify(lane: &Lane, world: &World, path: &PathBuf) -> Run {
-    lane.run(world.command(["verify", "steady", "--against"]).arg(path))
+fn verify(lane: &Lane, world: &World, path: &Path) -> Run {
+    lane.run(&mut world.command(["verify", "steady", &format!("--against={}", path.display())]))
 }
 
 #[test]
@@ -63,7 +66,7 @@ fn what_is_no_publication_is_refused() {
     let world = lane.fixture("steady");
     let absent = world.dir().join("absent");
     drop(verify(lane, &world, &absent).exit(2).one_error().stderr_has("cannot read"));
-    drop(verify(lane, &world, &world.dir().to_owned()).exit(2).one_error().stderr_has("is no file"));
+    drop(verify(lane, &world, world.dir()).exit(2).one_error().stderr_has("is no file"));
     let list = write(&world, "SHA256SUMS", "rubbish\n");
     drop(verify(lane, &world, &list).exit(3).one_error().stderr_has("line 1 of").stderr_has("`rubbish`"));
     let list = write(&world, "SHA256SUMS", "\n");

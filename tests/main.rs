@@ -27,6 +27,7 @@ mod oci;
 mod odd_names;
 mod plan;
 mod readme;
+mod report;
 mod room;
 mod shell;
 mod steps;

@@ -21,8 +21,8 @@ fn a_package_of_the_distribution_comes_out_as_its_archive_has_it() {
     let published = "76bafa92947ebd37b0a6f9ec6570412041f56edebc1c66d323731216d318471e";
     let lane = Lane::root();
     let list = lane.recipes().with("SHA256SUMS", format!("{published}  netbase_6.5_all.deb\n"));
-    let mut command = list.command(["verify", "netbase", "--against"]);
-    let run = lane.run(command.arg(list.project().join("SHA256SUMS"))).exit(0);
+    let against = format!("--against={}", list.project().join("SHA256SUMS").display());
+    let run = lane.run(&mut list.command(["verify", "netbase", &against])).exit(0);
     drop(
         run.stdout_has("reproducible  netbase\n").stdout_has("netbase_6.5_all.deb is as it was published\n"),
     );

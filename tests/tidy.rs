@@ -11,7 +11,7 @@ use eadem_model::{Image, ImageLock, Recipe, RecipeLock, document};
 use crate::support::{REPOSITORY, disk};
 
 /// The floors and what each may import; `cli` is the root package.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 13] = [
     ("model", &[]),
     ("store", &["model"]),
     ("terminal", &["model"]),
@@ -23,11 +23,12 @@ const EDGES: [(&str, &[&str]); 12] = [
     ("cargo", &["model", "store"]),
     ("flow", &["model", "store", "image", "source", "cargo", "explain"]),
     ("explain", &["model"]),
+    ("report", &["model"]),
     (
         "cli",
         &[
             "model", "store", "terminal", "sandbox", "docker", "fetch", "image", "source", "cargo", "flow",
-            "explain",
+            "explain", "report",
         ],
     ),
 ];

@@ -6,12 +6,16 @@ use std::{
     str::FromStr,
 };
 
-use clap::{Parser, Subcommand, ValueEnum, error::ContextValue};
+use clap::{
+    Parser, Subcommand, ValueEnum,
+    builder::{OsStringValueParser, TypedValueParser},
+    error::ContextValue,
+};
 
 use eadem_model::Vary;
 use os_display::Quotable;
 
-use crate::{commands::KEEP_DAYS, exit::Exit, paint::line};
+use crate::{commands::KEEP_DAYS, exit::Exit, paint::line, reports::Wanted};
 
 /// Builds a recipe twice in sealed rooms and says whether the bytes are the same
 #[derive(Debug, Parser)]
@@ -213,6 +217,8 @@ pub(crate) enum Command {
     /// Work with toolchain images
     #[command(subcommand)]
     Image(Image),
+    /// Print the JSON Schema of what eadem prints
+    Schema(Schema),
     /// Say what this machine can do, a line each, with the command that repairs it
     Doctor(Doctor),
 }
@@ -269,6 +275,9 @@ pub(crate) struct Verify {
     /// How many further rounds may be made to find out why outputs differ
     #[arg(long, value_name = "N", default_value_t = eadem_flow::USUAL_TRIALS)]
     pub(crate) trials: usize,
+    /// Also write what was found to a file, as `html`, `md`, `junit`, `sarif` or `gitlab`; may be given repeatedly
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = OsStringValueParser::new().try_map(|word| Wanted::read(&word)))]
+    pub(crate) report: Vec<Wanted>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -293,6 +302,20 @@ pub(crate) struct Doctor {
     /// Print the profile instead of writing it
     #[arg(long, requires = "fix_apparmor")]
     pub(crate) print: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Schema {
+    /// Of what
+    #[arg(value_enum, value_name = "NAME")]
+    pub(crate) name: SchemaName,
+}
+
+/// What has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaName {
+    /// A line of what `--format json` prints
+    Events,
 }
 
 #[derive(Debug, clap::Args)]

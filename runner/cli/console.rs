@@ -16,7 +16,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::{
     args::{Format, Progress, Talk, When},
     exit::Exit,
-    paint,
+    github, paint,
     report::Report,
 };
 
@@ -28,6 +28,8 @@ pub(crate) struct Console {
     bars: Option<MultiProgress>,
     steps: Mutex<BTreeMap<(Phase, String), Step>>,
     lost: AtomicBool,
+    /// Whether whoever reads this obeys lines of a certain form.
+    is_obeyed: bool,
 }
 
 /// A phase that is under way.
@@ -48,7 +50,15 @@ impl Console {
         let wanted =
             terminal && talk.progress == Progress::Auto && !talk.quiet && talk.format == Format::Human;
         let bars = wanted.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
-        Self { talk: *talk, places, colour, bars, steps: Mutex::default(), lost: AtomicBool::new(false) }
+        Self {
+            talk: *talk,
+            places,
+            colour,
+            bars,
+            steps: Mutex::default(),
+            lost: AtomicBool::new(false),
+            is_obeyed: github::is_runner(),
+        }
     }
 
     /// One that says things in the same way, without this one's bars.
@@ -119,8 +129,24 @@ impl Console {
         }
     }
 
+    /// Gives a command to whoever obeys lines of that form; nothing else that is said has it.
+    pub(crate) fn command(&self, line: &str) {
+        if self.is_obeyed {
+            self.say_as_it_is(line);
+        }
+    }
+
+    /// Says a line, or several, that nobody obeys.
+    fn say(&self, text: &str) {
+        if self.is_obeyed {
+            self.say_as_it_is(&text.lines().map(eadem_report::harmless).collect::<Vec<_>>().join("\n"));
+        } else {
+            self.say_as_it_is(text);
+        }
+    }
+
     /// Says a line without tearing the bars apart.
-    fn say(&self, line: &str) {
+    fn say_as_it_is(&self, line: &str) {
         let print = || {
             // Nobody is left to be told when standard error is closed.
             let _ = writeln!(io::stderr().lock(), "{line}");
@@ -143,6 +169,8 @@ impl Console {
 
     /// A reader that has gone away ends nothing.
     fn put(&self, line: &str) {
+        let harmless = self.is_obeyed.then(|| eadem_report::harmless(line));
+        let line = harmless.as_deref().unwrap_or(line);
         let print = || {
             let written = writeln!(io::stdout().lock(), "{line}");
             if written.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe) {
@@ -175,7 +203,9 @@ impl Console {
 
     /// Prints a value as one line of JSON.
     pub(crate) fn json(&self, value: &impl serde::Serialize) {
-        self.put(&serde_json::to_string(value).expect("what is printed has only text keys"));
+        let text = serde_json::to_string(value).expect("what is printed has only text keys");
+        // The same value, without the one form of a command that may stand anywhere in a line.
+        self.put(&if self.is_obeyed { text.replace("##[", "#\\u0023[") } else { text });
     }
 
     /// Says why a command failed, and gives its status.

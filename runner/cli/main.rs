@@ -5,16 +5,18 @@
 
 mod against;
 mod args;
+mod case;
 mod commands;
 mod config;
 mod console;
 mod doctor;
 mod exit;
-mod explanation;
+mod github;
 mod history;
 mod paint;
 mod project;
 mod report;
+mod reports;
 mod side;
 mod summary;
 mod verdict;

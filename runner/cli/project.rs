@@ -99,6 +99,11 @@ impl Project {
         Ok(RecipeFile { recipe, path })
     }
 
+    /// A recipe's file as the user would write it.
+    pub(crate) fn place(&self, file: &RecipeFile) -> String {
+        self.shown(&file.path)
+    }
+
     /// Reads an image's definition.
     pub(crate) fn image(&self, name: &str) -> Result<Image, Report> {
         let path = self.root.join("images").join(format!("{name}.yaml"));
@@ -203,7 +208,11 @@ impl RecipeFile {
 
 /// Writes a lock; a reader sees the old one or the new one.
 pub(crate) fn write_lock(path: &Path, lock: &impl Serialize, made_by: &str) -> Result<(), Report> {
-    let text = format!("# Made by `{made_by}`; not to be edited.\n{}", document::render(lock));
+    write(path, &format!("# Made by `{made_by}`; not to be edited.\n{}", document::render(lock)))
+}
+
+/// Writes a file; a reader sees the old one or the new one.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), Report> {
     // A name that nobody can foresee: the project may hold a link at any fixed one.
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mode = fs::Permissions::from_mode(0o644);

@@ -8,6 +8,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use eadem_flow::{BuildFailure, FlowError, State};
 use eadem_image::{Blame, ImageError};
 use eadem_model::{AtError, Ending, EngineError, FetchError, document::DocumentError};
+use eadem_report::Fault;
 use eadem_source::SourceError;
 use eadem_store::StoreError;
 use os_display::Quotable;
@@ -56,14 +57,6 @@ impl Report {
         report
     }
 
-    /// What stands in the way of a verdict makes a verification inconclusive.
-    pub(crate) fn of_verification(mut self) -> Self {
-        if matches!(self.exit, Exit::Fetch | Exit::Machine) {
-            self.exit = Exit::Inconclusive;
-        }
-        self
-    }
-
     pub(crate) fn io(attempt: &str, error: io::Error) -> Self {
         Self::of(Exit::Machine, &EngineError::Io { attempt: attempt.to_owned(), source: error })
     }
@@ -92,6 +85,12 @@ impl Report {
     /// What to type, if something helps.
     pub(crate) fn first_hint(&self) -> Option<String> {
         self.hints.first().cloned()
+    }
+
+    /// The same for reports.
+    pub(crate) fn fault(&self) -> Fault {
+        let Self { message, facts, causes, hints, .. } = self;
+        Fault { message: message.clone(), facts: facts.clone(), causes: causes.clone(), hints: hints.clone() }
     }
 
     /// The same as a value, for `--format json`.

@@ -1,13 +1,14 @@
 //! What is said of a verification.
 
-use eadem_flow::{OutputDifference, Verification};
+use eadem_flow::Verification;
 use eadem_model::{
-    Base, Blame, Entry, Excepted, Exception, Explanation, Name, Published, Trial, UnitsCheck, UnitsRecord,
+    Base, Entry, Excepted, Exception, Name, OutputDifference, Published, Trial, UnitsCheck, UnitsRecord,
     Verdict,
 };
+use eadem_report::{blamed, finding, output, worded_blame};
 use serde_json::json;
 
-use crate::{console::Console, exit::Exit, explanation};
+use crate::{console::Console, exit::Exit};
 
 /// Says all that a verification found.
 pub(crate) fn say(console: &Console, verification: &Verification) {
@@ -86,7 +87,7 @@ fn print(console: &Console, verification: &Verification) {
         blamed(check).iter().for_each(|line| console.print(&format!("  {line}")));
     }
     if let Some(explanation) = &record.explanation {
-        explanation::lines(explanation).iter().for_each(|line| console.print(line));
+        finding::lines(explanation).iter().for_each(|line| console.print(line));
         explanation.bounded.iter().chain(&explanation.unread).for_each(|what| console.warn(what));
     }
     if let Some(Base { run, verdict }) = &record.base {
@@ -117,7 +118,7 @@ fn published(Published { path, published, built, explanation }: &Published) -> V
         format!("    published: {published}"),
         format!("    built:     {built}"),
     ];
-    head.into_iter().chain(explanation.iter().flat_map(explanation::lines)).collect()
+    head.into_iter().chain(explanation.iter().flat_map(finding::lines)).collect()
 }
 
 /// What a trial told.
@@ -142,30 +143,9 @@ fn tell_units(console: &Console, verification: &Verification, units: &UnitsRecor
     console.talk(&format!("{proofs} of {total} units are proved by earlier runs, {ran} ran twice"));
     if verification.verdict() == Verdict::Reproducible {
         for blame in &check.guilty {
-            console.warn(&format!("{}, and no output shows it", worded(blame)));
+            console.warn(&format!("{}, and no output shows it", worded_blame(blame)));
         }
     }
-}
-
-/// What is said of the units that differ, a line each.
-pub(crate) fn blamed(check: &UnitsCheck) -> Vec<String> {
-    let guilty = check.guilty.iter().flat_map(|blame| {
-        let causes = blame.explanation.iter().flat_map(Explanation::causes).flat_map(explanation::cause);
-        let causes = causes.map(|line| format!("  {line}"));
-        std::iter::once(format!("blamed: {}", worded(blame))).chain(causes)
-    });
-    let followers = check.followers.iter().map(|blame| format!("follows: {}", blame.name()));
-    guilty.chain(followers).collect()
-}
-
-fn worded(blame: &Blame) -> String {
-    let macros = match blame.macros.as_slice() {
-        [] => String::new(),
-        macros => format!(", which runs macros of {}", macros.join(", ")),
-    };
-    let outputs = blame.outputs.iter().map(|output| format!("`{output}`")).collect::<Vec<_>>().join(", ");
-    let verb = if blame.outputs.len() == 1 { "differs" } else { "differ" };
-    format!("{}{macros}: {outputs} {verb}", blame.name())
 }
 
 fn outputs(console: &Console, verification: &Verification) {
@@ -182,20 +162,6 @@ fn outputs(console: &Console, verification: &Verification) {
 }
 
 fn lines(difference: &OutputDifference) -> Vec<String> {
-    let side = |n: u8, entry: &Option<Entry>| match entry {
-        None => format!("    round {n}: absent"),
-        Some(Entry::Directory) => format!("    round {n}: a directory"),
-        Some(Entry::Symlink { target }) => {
-            format!("    round {n}: a link to {target}")
-        }
-        Some(Entry::File { digest, size, executable }) => {
-            let kind = if *executable { "an executable" } else { "a file" };
-            format!("    round {n}: {kind} of {size} bytes, {digest}")
-        }
-    };
-    let mut lines = vec![format!("  {}", difference.entries.path)];
-    lines.push(side(1, &difference.entries.first));
-    lines.push(side(2, &difference.entries.second));
-    lines.extend(difference.first_offset.map(|offset| format!("    first difference at byte {offset}")));
-    lines
+    let indented = output::lines(difference).into_iter().map(|line| format!("    {line}"));
+    std::iter::once(format!("  {}", difference.entries.path)).chain(indented).collect()
 }

@@ -7,6 +7,7 @@ use std::{
 
 use eadem_explain::{Bounds, Known};
 use eadem_model::{Digest, Explanation};
+use eadem_report::finding;
 use serde_json::json;
 
 use crate::{
@@ -14,7 +15,6 @@ use crate::{
     args::{Diff, Global},
     console::Console,
     exit::Exit,
-    explanation,
     report::Report,
     side::{self, Side, mapped, unreadable},
     wiring,
@@ -107,6 +107,6 @@ fn say(diff: &Diff, console: &Console, explanation: &Explanation) {
         return;
     }
     console.print_judged(if verdict == "equal" { "32;1" } else { "31;1" }, verdict, &names);
-    explanation::lines(explanation).iter().for_each(|line| console.print(line));
+    finding::lines(explanation).iter().for_each(|line| console.print(line));
     bounded.iter().chain(unread).for_each(|what| console.warn(what));
 }

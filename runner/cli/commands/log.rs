@@ -6,9 +6,10 @@ use std::{
 };
 
 use eadem_store::{LogEnd, LogEntry, Store};
+use rustix::fs::{FileType, fstat};
 use serde_json::json;
 
-use crate::{Done, args::Log, console::Console, exit::Exit, history, paint, report::Report};
+use crate::{Done, args::Log, console::Console, exit::Exit, github, history, paint, report::Report};
 
 /// Prints a log.
 pub(crate) fn run(log: &Log, console: &Console, store: &Store) -> Done {
@@ -41,9 +42,10 @@ fn one<'a>(logs: &[&'a LogEntry], n_round: Option<usize>) -> Result<&'a LogEntry
     })
 }
 
-/// A log goes through as it is, unless it could drive a terminal or must be JSON.
+/// A log goes through as it is, unless it could drive a terminal or a runner, or must be JSON.
 fn is_cooked(console: &Console) -> bool {
-    console.is_json() || stdout().is_terminal()
+    let is_file = || fstat(stdout()).is_ok_and(|about| FileType::from_raw_mode(about.st_mode).is_file());
+    console.is_json() || stdout().is_terminal() || (github::is_runner() && !is_file())
 }
 
 struct Printer<'a> {

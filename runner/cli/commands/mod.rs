@@ -10,6 +10,7 @@ mod lock;
 mod log;
 mod ls;
 mod plan;
+mod schema;
 mod shell;
 mod show;
 mod store;
@@ -43,6 +44,9 @@ pub(crate) fn run(args: &Args, console: &Console) -> Done {
     if let Command::Diff(words) = &args.command {
         return diff::run(words, &args.global, console);
     }
+    if let Command::Schema(words) = &args.command {
+        return schema::run(words, console);
+    }
     let here =
         std::env::current_dir().map_err(|error| Report::io("cannot find the current directory", error))?;
     let project = || Project::find(args.global.directory.as_deref(), &here);
@@ -59,6 +63,7 @@ pub(crate) fn run(args: &Args, console: &Console) -> Done {
         Command::Plan(recipes) => plan::run(recipes, &Desk::new(args, console, &wiring, project()?)?),
         Command::Diff(words) => diff::run(words, &args.global, console),
         Command::Doctor(words) => doctor::run(words, &args.global, console),
+        Command::Schema(words) => schema::run(words, console),
         Command::Shell(shell) => shell::run(shell, &Desk::new(args, console, &wiring, project()?)?),
         Command::Explain(explain) => explain::run(explain, console, &wiring.store),
         Command::Log(log) => log::run(log, console, &wiring.store),

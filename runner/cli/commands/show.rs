@@ -5,6 +5,7 @@ use eadem_model::{
     Applied, Digest, DirectoryOrder, Entry, Isolation, Kernel, Plan, Processors, Record, RoundRecord,
     Setting, Tree, UnitKind, UnitsRecord,
 };
+use eadem_report::blamed;
 use eadem_store::Store;
 use serde_json::json;
 
@@ -16,7 +17,6 @@ use crate::{
     exit::Exit,
     history, paint,
     report::Report,
-    verdict::blamed,
 };
 
 /// Shows records whole.

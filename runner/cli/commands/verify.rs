@@ -2,56 +2,78 @@
 
 use std::cell::RefCell;
 
-use eadem_flow::{Proofs, Terms, Verification};
+use eadem_flow::{Job, Proofs, Terms, Verification};
 use eadem_model::{Base, Name, Recipe, Verdict};
+use eadem_report::Case;
 
 use crate::{
     Done,
     against::claims,
     args::Verify,
+    case::{self, Found},
     commands::Desk,
     exit::Exit,
-    history,
+    github, history,
     project::RecipeFile,
     report::Report,
-    summary::{self, Row},
-    verdict,
+    reports, summary, verdict,
 };
 
 /// Builds recipes in two rooms each and says whether the outputs are the same.
 pub(crate) fn run(verify: &Verify, desk: &Desk<'_>) -> Done {
-    let rows = RefCell::default();
-    let done = desk.each_recipe(&verify.recipes.recipes, |file| one(verify, desk, file, &rows));
+    reports::check(&verify.report)?;
+    let cases = RefCell::new(Vec::new());
+    let done = desk.each_recipe(&verify.recipes.recipes, |file| {
+        let (case, done) = one(verify, desk, file);
+        cases.borrow_mut().push(case);
+        done
+    });
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let report = eadem_report::Report { version, cases: cases.into_inner() };
     if verify.all {
-        summary::say(desk.console, &rows.borrow());
+        summary::say(desk.console, &report.cases);
     }
-    done
+    conclude(verify, desk, &report, done)
 }
 
-/// Verifies a recipe, and notes what came of it.
-fn one(verify: &Verify, desk: &Desk<'_>, file: &RecipeFile, rows: &RefCell<Vec<Row>>) -> Done {
-    let name = &file.recipe.name;
-    let (row, done) = match verified(verify, desk, file) {
-        Ok(verification) => {
-            let exit = verdict::exit(verification.verdict());
-            verdict::say(desk.console, &verification);
-            (Row::of(&verification.record, exit), Ok(exit))
+/// Reports whatever came of the recipes that were reached, also when one of them ended it all.
+fn conclude(verify: &Verify, desk: &Desk<'_>, report: &eadem_report::Report, done: Done) -> Done {
+    if report.cases.is_empty() {
+        return done;
+    }
+    github::tell(desk.console, report);
+    match (reports::write(&verify.report, report), done) {
+        (Ok(()), done) => done,
+        (Err(unwritten), Ok(exit)) => Ok(exit.worst(desk.console.fail(unwritten))),
+        (Err(unwritten), Err(error)) => {
+            desk.console.fail(unwritten);
+            Err(error)
         }
-        Err(report) => {
-            let verdict = undecided(&report);
-            verdict.iter().for_each(|verdict| verdict::undecided(desk.console, name, *verdict));
-            let report = report.of_verification();
-            (Row::failed(name, verdict, report.exit, &report.line()), Err(report))
-        }
+    }
+}
+
+fn one(verify: &Verify, desk: &Desk<'_>, file: &RecipeFile) -> (Case, Done) {
+    let place = desk.project.place(file);
+    let job = match desk.project.job(file) {
+        Ok(job) => job,
+        Err(error) => return (case::of_fault(file, place, None, &error), Err(error)),
     };
-    rows.borrow_mut().push(row);
-    done
+    match verified(verify, desk, &job) {
+        Ok(verification) => {
+            let case = case::of_verification(file, place, &verification);
+            (with_record(verify, desk, &job, case), Ok(say(desk, &verification)))
+        }
+        Err(error) => {
+            let (verdict, error) = undecided(desk, &file.recipe.name, error);
+            let case = case::of_fault(file, place, verdict, &error);
+            (with_record(verify, desk, &job, case), Err(error))
+        }
+    }
 }
 
-fn verified(verify: &Verify, desk: &Desk<'_>, file: &RecipeFile) -> Result<Verification, Report> {
-    let job = desk.project.job(file)?;
+fn verified(verify: &Verify, desk: &Desk<'_>, job: &Job) -> Result<Verification, Report> {
     let terms = terms(verify, desk, &job.recipe)?;
-    Ok(desk.at_bench(|bench| eadem_flow::verify(bench, &job, &terms))?)
+    Ok(desk.at_bench(|bench| eadem_flow::verify(bench, job, &terms))?)
 }
 
 /// The command line changes what the recipe chooses.
@@ -79,11 +101,33 @@ fn base(desk: &Desk<'_>, recipe: &Name, word: &str) -> Result<Option<Base>, Repo
     Ok(found.and_then(|record| Some(Base { run: record.run.clone(), verdict: record.verdict? })))
 }
 
-/// The verdict of a verification that did not come to compare; none if it was not begun.
-fn undecided(report: &Report) -> Option<Verdict> {
-    match report.exit {
-        Exit::Build | Exit::Limit => Some(Verdict::BuildFailed),
-        Exit::Interrupted | Exit::Fetch | Exit::Machine => Some(Verdict::Inconclusive),
-        _ => None,
+/// Adds what the store knows, if anybody wants to read it.
+fn with_record(verify: &Verify, desk: &Desk<'_>, job: &Job, case: Case) -> Case {
+    if verify.report.is_empty() && !github::is_there() {
+        return case;
     }
+    desk.at_bench(|bench| match case.record.clone().or_else(|| case::record(bench, job)) {
+        Some(record) => Found { bench, job, record: &record }.add(case),
+        None => case,
+    })
+}
+
+fn say(desk: &Desk<'_>, verification: &Verification) -> Exit {
+    verdict::say(desk.console, verification);
+    verdict::exit(verification.verdict())
+}
+
+/// The verdict of a verification that did not come to compare.
+fn undecided(desk: &Desk<'_>, name: &Name, mut report: Report) -> (Option<Verdict>, Report) {
+    let verdict = match report.exit {
+        Exit::Build | Exit::Limit => Verdict::BuildFailed,
+        Exit::Interrupted => Verdict::Inconclusive,
+        Exit::Fetch | Exit::Machine => {
+            report.exit = Exit::Inconclusive;
+            Verdict::Inconclusive
+        }
+        _ => return (None, report),
+    };
+    verdict::undecided(desk.console, name, verdict);
+    (Some(verdict), report)
 }

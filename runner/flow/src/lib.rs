@@ -6,6 +6,7 @@
 mod bench;
 mod bisect;
 mod build;
+mod crates;
 mod error;
 mod explanation;
 mod inquiry;
@@ -30,6 +31,7 @@ mod verify;
 
 pub use bench::Bench;
 pub use build::{Built, Recorded, build};
+pub use crates::{built_packages, dependencies};
 pub use eadem_cargo::{Planned, Standing};
 pub use error::{BuildFailure, FlowError};
 pub use explanation::explain_trees;
@@ -41,4 +43,4 @@ pub use prepare::{build_image, prepare};
 pub use preview::{Preview, preview};
 pub use published::Claim;
 pub use shell::{Files, Visit, Wish, discard_kept, visit};
-pub use verify::{OutputDifference, Proofs, Terms, USUAL_TRIALS, Verification, differences, verify};
+pub use verify::{Proofs, Terms, USUAL_TRIALS, Verification, differences, verify};

@@ -6,8 +6,8 @@ use std::{
 };
 
 use eadem_model::{
-    At, Base, Difference, Digest, Ending, Entry, Event, Excepted, Exception, Isolation, Phase, Plan, Record,
-    Round, RoundRecord, RunId, Tree, Variation, Verdict,
+    At, Base, Difference, Digest, Ending, Entry, Event, Excepted, Exception, Isolation, OutputDifference,
+    Phase, Plan, Record, Round, RoundRecord, RunId, Tree, Variation, Verdict,
 };
 use eadem_store::{Store, StoreError};
 
@@ -41,15 +41,6 @@ impl Verification {
     pub fn proof(&self) -> Option<&RunId> {
         self.is_proof.then_some(&self.record.run)
     }
-}
-
-/// An output that differs, and where its bytes part.
-#[derive(Debug)]
-pub struct OutputDifference {
-    /// The two entries.
-    pub entries: Difference,
-    /// The first byte at which two files differ.
-    pub first_offset: Option<u64>,
 }
 
 /// Whether earlier verifications may answer.

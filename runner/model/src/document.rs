@@ -75,9 +75,9 @@ fn suggest(message: &str) -> Option<String> {
     nearest(unknown, words).map(str::to_owned)
 }
 
-/// The known word that may have been meant.
-pub(crate) fn nearest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let best = known.min_by_key(|word| distance(unknown, word))?;
+/// The word that is nearest to an unknown one, if it is near at all.
+pub fn nearest<'a>(unknown: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let best = words.into_iter().min_by_key(|word| distance(unknown, word))?;
     (distance(unknown, best) <= unknown.chars().count().max(3) / 2).then_some(best)
 }
 

@@ -52,7 +52,7 @@ pub use record::{Base, Excepted, Kept, Record, RoundRecord, RunId, RunIdError};
 pub use round::{Room, RoomInput, RoomOutput, Round};
 pub use setting::{DirectoryOrder, Kernel, Processors, Roots, Setting, User};
 pub use step::{BuildSpec, Step};
-pub use tree::{Difference, Entry, Tree};
+pub use tree::{Difference, Entry, OutputDifference, Tree};
 pub use trial::Trial;
 pub use unit::{
     Blame, Duty, Forecast, Rung, UnitKind, UnitNews, UnitProof, UnitRecord, UnitStep, Units, UnitsCheck,

@@ -94,6 +94,15 @@ pub struct Difference {
     pub second: Option<Entry>,
 }
 
+/// An output that differs, and where its bytes part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputDifference {
+    /// The two entries.
+    pub entries: Difference,
+    /// The first byte at which two files differ.
+    pub first_offset: Option<u64>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,7 @@
 mod archive;
 mod bound;
 mod debian;
+mod dependency;
 mod directory;
 mod entry;
 mod error;
@@ -26,6 +27,7 @@ mod vendor;
 mod world;
 
 pub use debian::{DebianError, DebianFault, PatchFault};
+pub use dependency::dependencies;
 pub use directory::DirectoryError;
 pub use error::SourceError;
 pub use fault::{ArchiveError, ArchiveFault};

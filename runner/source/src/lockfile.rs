@@ -1,5 +1,7 @@
 //! Reads the crates that a `Cargo.lock` names.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use cargo_lock::{Lockfile, Package, SourceId};
 use eadem_model::Digest;
 use semver::Version;
@@ -114,14 +116,7 @@ const NEWEST: i64 = 4;
 /// `file` is what messages call it. Members of the workspace and path dependencies are left out:
 /// they come with the source itself.
 pub(crate) fn parse(file: &str, text: &str) -> Result<Vec<LockedCrate>, LockfileError> {
-    let unreadable = |why: &dyn ToString| LockfileError::Unreadable {
-        file: file.to_owned(),
-        why: plain(&why.to_string()),
-    };
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| unreadable(&error.message()))?;
-    check_version(file, &table)?;
-    check_checksums(file, &table)?;
-    let lockfile: Lockfile = text.parse().map_err(|error: cargo_lock::Error| unreadable(&error))?;
+    let lockfile = read(file, text)?;
     let mut crates = Vec::new();
     for package in &lockfile.packages {
         crates.extend(locked_crate(file, package)?);
@@ -130,6 +125,30 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Vec<LockedCrate>, Lockfile
     crates.dedup();
     refuse_contradictions(file, &crates)?;
     Ok(crates)
+}
+
+/// The packages that a `Cargo.lock` names, and what each depends on, all as `NAME VERSION`.
+///
+/// # Errors
+/// Of those of [`parse`], the ones of a file that cannot be read at all.
+pub(crate) fn edges(file: &str, text: &str) -> Result<BTreeMap<String, BTreeSet<String>>, LockfileError> {
+    let lockfile = read(file, text)?;
+    let needs = |package: &Package| {
+        package.dependencies.iter().map(|need| format!("{} {}", need.name, need.version)).collect()
+    };
+    Ok(lockfile.packages.iter().map(|one| (format!("{} {}", one.name, one.version), needs(one))).collect())
+}
+
+/// Reads a file that the library can be given.
+fn read(file: &str, text: &str) -> Result<Lockfile, LockfileError> {
+    let unreadable = |why: &dyn ToString| LockfileError::Unreadable {
+        file: file.to_owned(),
+        why: plain(&why.to_string()),
+    };
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| unreadable(&error.message()))?;
+    check_version(file, &table)?;
+    check_checksums(file, &table)?;
+    text.parse().map_err(|error: cargo_lock::Error| unreadable(&error))
 }
 
 /// The parser's words without the prefixes that it repeats.
@@ -238,6 +257,17 @@ mod tests {
 
     fn refusal(text: &str) -> String {
         parse("Cargo.lock", text).expect_err("the lock file is bad").to_string()
+    }
+
+    #[test]
+    fn edges_lead_from_each_package_to_what_it_depends_on() {
+        let edges = edges("Cargo.lock", &lockfile("version = 4", &registry(), &checksum())).expect("is read");
+        let needs = |name: &str| edges[name].iter().cloned().collect::<Vec<_>>();
+        assert_eq!(edges.keys().collect::<Vec<_>>(), ["dep 2.0.0+meta", "own 1.0.0"]);
+        assert_eq!(
+            (needs("own 1.0.0"), needs("dep 2.0.0+meta")),
+            (vec!["dep 2.0.0+meta".to_owned()], vec![])
+        );
     }
 
     #[test]

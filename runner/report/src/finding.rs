@@ -2,13 +2,13 @@
 
 use eadem_model::{Cause, Change, Confidence, Explanation, Finding, Hunk, Reason, Spot, Window};
 
-use crate::paint;
+use crate::text;
 
 /// Bytes in a row.
 const ROW: usize = 16;
 
 /// All findings, indented below a verdict.
-pub(crate) fn lines(explanation: &Explanation) -> Vec<String> {
+pub fn lines(explanation: &Explanation) -> Vec<String> {
     explanation.findings.iter().flat_map(finding).collect()
 }
 
@@ -25,7 +25,8 @@ fn finding(finding: &Finding) -> Vec<String> {
     lines
 }
 
-fn place(steps: &[Spot]) -> String {
+/// Where it is, from the file inwards.
+pub(crate) fn place(steps: &[Spot]) -> String {
     let step = |step: &Spot| match step {
         Spot::File(name) | Spot::Section(name) | Spot::Symbol(name) => name.clone(),
         Spot::Member(name) => format!("member {name}"),
@@ -38,7 +39,8 @@ fn place(steps: &[Spot]) -> String {
     }
 }
 
-fn change(change: &Change) -> Vec<String> {
+/// How the two sides differ, a line or more.
+pub(crate) fn change(change: &Change) -> Vec<String> {
     match change {
         Change::Only { side } => {
             vec![format!("is on the {} side alone", if *side == 1 { "first" } else { "second" })]
@@ -59,8 +61,8 @@ fn change(change: &Change) -> Vec<String> {
             hunks.iter().flat_map(hunk).chain(more(*total, hunks.len())).collect()
         }
         Change::Bytes { sizes, differing, total, windows } => {
-            let head = format!("{}, {}", sized(sizes, *differing), places(*total));
             let windows_lines = windows.iter().flat_map(window);
+            let head = bytes_head(sizes, *differing, *total);
             std::iter::once(head).chain(windows_lines).chain(more(*total, windows.len())).collect()
         }
         Change::Moved { addresses: 1 } => vec!["one address of what moved".to_owned()],
@@ -69,9 +71,14 @@ fn change(change: &Change) -> Vec<String> {
     }
 }
 
+/// How many bytes differ, and at how many places.
+pub(crate) fn bytes_head(sizes: &[u64; 2], differing: u64, total: usize) -> String {
+    format!("{}, {}", sized(sizes, differing), places(total))
+}
+
 fn sized([first, second]: &[u64; 2], differing: u64) -> String {
     if first == second {
-        format!("{differing} of {} differ", paint::bytes(*first))
+        format!("{differing} of {} differ", text::bytes(*first))
     } else {
         format!("{differing} of {first} and {second} bytes differ")
     }
@@ -81,7 +88,8 @@ fn places(total: usize) -> String {
     if total == 1 { "at one place".to_owned() } else { format!("at {total} places") }
 }
 
-fn more(total: usize, shown: usize) -> Option<String> {
+/// Says that there is more than is shown, if there is.
+pub(crate) fn more(total: usize, shown: usize) -> Option<String> {
     (total > shown).then(|| format!("and at {} more", places(total - shown).trim_start_matches("at ")))
 }
 
@@ -122,17 +130,22 @@ fn rows([first, second]: &[String; 2]) -> Vec<String> {
 /// A cause, and what to do about it.
 pub(crate) fn cause(cause: &Cause) -> Vec<String> {
     let Cause { cause, evidence, remedy, confidence } = cause;
-    let sure = match confidence {
-        Confidence::Proven => "proven",
-        Confidence::Likely => "likely",
-        Confidence::Unknown => "unsure",
-    };
+    let sure = sure(*confidence);
     let remedy = (*confidence != Confidence::Unknown).then(|| format!("remedy: {remedy}"));
     std::iter::once(format!("cause: {} ({sure}): {evidence}", reason(cause))).chain(remedy).collect()
 }
 
-/// A reason in words.
-pub(crate) fn reason(reason: &Reason) -> String {
+/// How sure a cause is, in a word.
+pub(crate) const fn sure(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Proven => "proven",
+        Confidence::Likely => "likely",
+        Confidence::Unknown => "unsure",
+    }
+}
+
+/// What a cause is, in words.
+pub fn reason(reason: &Reason) -> String {
     match reason {
         Reason::Known(name) => name.clone(),
         Reason::BuildPath => "the build's path".to_owned(),

@@ -1,0 +1,87 @@
+//! Published schemas of what eadem prints.
+
+/// The JSON Schema (2020-12) of a line that `--format json` prints.
+pub const EVENTS: &str = include_str!("events.schema.json");
+
+#[cfg(test)]
+mod tests {
+    use eadem_model::{
+        Change, Event, Explanation, Finding, Hunk, Parts, Phase, UnitKind, UnitNews, UnitStep,
+    };
+    use serde::Serialize;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::example;
+
+    /// What is wrong with a value, by the part of the schema that has this name, or by all of it.
+    fn faults(part: Option<&str>, value: &impl Serialize) -> Vec<String> {
+        let mut schema: Value = serde_json::from_str(EVENTS).expect("the schema is JSON");
+        if let Some(part) = part {
+            schema = json!({"$ref": format!("#/$defs/{part}"), "$defs": schema["$defs"]});
+        }
+        let validator = jsonschema::draft202012::new(&schema).expect("the schema is one");
+        let value = serde_json::to_value(value).expect("it has a JSON form");
+        validator.iter_errors(&value).map(|fault| format!("{fault} in {value}")).collect()
+    }
+
+    fn expect_valid(part: Option<&str>, value: &impl Serialize) {
+        assert_eq!(faults(part, value), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_event_satisfies_the_schema() {
+        let subject = || "one (round 1)".to_owned();
+        let news = |step| UnitNews {
+            kind: UnitKind::Compile,
+            package: "a 1.0.0".to_owned(),
+            crate_name: None,
+            step,
+        };
+        let phase = Phase::Build;
+        let events = [
+            Event::Start { phase, subject: subject(), total: 3 },
+            Event::Advance { phase, subject: subject(), by: 1, at: String::new() },
+            Event::Done { phase, subject: subject() },
+            Event::Unit { subject: subject(), news: news(UnitStep::Began) },
+            Event::Unit { subject: subject(), news: news(UnitStep::Ran { wall_ms: 3 }) },
+            Event::Warning { message: example::HOSTILE.to_owned() },
+            Event::Log { subject: subject(), line: example::HOSTILE.to_owned() },
+        ];
+        events.iter().for_each(|event| expect_valid(None, event));
+    }
+
+    #[test]
+    fn rounds_and_findings_satisfy_the_schema() {
+        for case in [example::good(), example::differing(), example::hostile()] {
+            let record = case.record.expect("there is one");
+            record.rounds.iter().for_each(|round| expect_valid(Some("round"), round));
+            record.explanation.iter().for_each(|explanation| expect_valid(Some("explanation"), explanation));
+        }
+        let values = || ["a".to_owned(), "b".to_owned()];
+        let hunk = Hunk { lines: [1, 1], first: vec!["a".to_owned()], second: Vec::new() };
+        let changes = [
+            Change::Only { side: 1 },
+            Change::Kind { values: values() },
+            Change::Attribute { name: "mode".to_owned(), values: values(), members: 1 },
+            Change::Order { parts: Parts::Members, values: values() },
+            Change::Lines { hunks: vec![hunk], total: 1 },
+            Change::Packing,
+        ];
+        let finding = |change| Finding { place: Vec::new(), change, causes: Vec::new(), follows: Vec::new() };
+        let findings = changes.map(finding).into();
+        expect_valid(Some("explanation"), &Explanation { findings, ..Explanation::default() });
+    }
+
+    #[test]
+    fn what_is_no_event_is_refused() {
+        let strangers = [
+            json!({}),
+            json!({"event": "stop"}),
+            json!({"event": "done", "phase": "build"}),
+            json!({"result": "verdict", "recipe": "one", "verdict": "fine"}),
+            json!({"result": "novelty"}),
+        ];
+        assert!(strangers.iter().all(|stranger| !faults(None, stranger).is_empty()));
+    }
+}
