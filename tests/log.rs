@@ -9,7 +9,7 @@ use std::{
 
 use eadem_model::{
     Applied, Digest, Ending, Entry, Isolation, Limit, Means, Outcome, Record, RoundRecord, RunId, Setting,
-    Skipped, Tree, Usage, Verdict, document::Version1,
+    Skipped, Tree, Usage, Verdict,
 };
 use eadem_store::Store;
 use serde_json::Value;
@@ -55,19 +55,10 @@ fn record(store: &Store, run: &RunId, recipe: &str, verdict: Option<Verdict>, en
         log: log(store, run, recipe, index + 1),
         units: None,
     };
-    Record {
-        eadem_record: Version1,
-        run: run.clone(),
-        recipe: recipe.parse().expect("a name"),
-        plan: Digest::of(recipe.as_bytes()),
-        rounds: endings.iter().enumerate().map(round).collect(),
-        verdict,
-        explanation: None,
-        trials: Vec::new(),
-        published: Vec::new(),
-        exceptions: Vec::new(),
-        base: None,
-    }
+    let rounds = endings.iter().enumerate().map(round).collect();
+    let plan = Digest::of(recipe.as_bytes());
+    let record = Record::new(run.clone(), recipe.parse().expect("a name"), plan, rounds);
+    Record { verdict, ..record }
 }
 
 fn outcome(ending: Ending) -> Outcome {

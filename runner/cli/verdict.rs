@@ -1,11 +1,8 @@
 //! What is said of a verification.
 
 use eadem_flow::Verification;
-use eadem_model::{
-    Base, Entry, Excepted, Exception, Name, OutputDifference, Published, Trial, UnitsCheck, UnitsRecord,
-    Verdict,
-};
-use eadem_report::{blamed, finding, output, worded_blame};
+use eadem_model::{Base, Entry, Name, OutputDifference, UnitsCheck, UnitsRecord, Verdict};
+use eadem_report::{blamed, finding, notes, output, stale, worded_blame};
 use serde_json::json;
 
 use crate::{console::Console, exit::Exit};
@@ -93,44 +90,11 @@ fn print(console: &Console, verification: &Verification) {
     if let Some(Base { run, verdict }) = &record.base {
         console.talk(&format!("its base, run {run}, was {verdict}"));
     }
-    for Excepted { exception, happened } in &record.exceptions {
-        let Exception { output, reason } = exception;
-        if *happened {
-            console.print(&format!("  excepted: {output}: {reason}"));
-        } else {
-            console.warn(&format!("the exception of `{output}` is stale: it does not differ ({reason})"));
-        }
-    }
-    record.trials.iter().for_each(|trial| console.print(&format!("  {}", tried(trial))));
-    record.published.iter().flat_map(published).for_each(|line| console.print(&line));
+    stale(record).iter().for_each(|line| console.warn(line));
+    notes(record).iter().for_each(|line| console.print(&format!("  {line}")));
     if verification.verdict() == Verdict::Reproducible {
         outputs(console, verification);
     }
-}
-
-/// What was published under an output's name, and how the output differs from that.
-fn published(Published { path, published, built, explanation }: &Published) -> Vec<String> {
-    if published == built {
-        return vec![format!("  {path} is as it was published")];
-    }
-    let head = [
-        format!("  {path} is not as it was published"),
-        format!("    published: {published}"),
-        format!("    built:     {built}"),
-    ];
-    head.into_iter().chain(explanation.iter().flat_map(finding::lines)).collect()
-}
-
-/// What a trial told.
-fn tried(trial: &Trial) -> String {
-    let varied: Vec<&str> = trial.varied.iter().map(|one| one.as_str()).collect();
-    let varied = if varied.is_empty() { "nothing".to_owned() } else { varied.join(", ") };
-    let differed = if trial.differed.is_empty() {
-        "nothing differed".to_owned()
-    } else {
-        trial.differed.join(", ") + " differed"
-    };
-    format!("tried: with {varied} varied, {differed}")
 }
 
 /// Says what proofs stood for, and which units differ without any effect on the outputs.

@@ -1,8 +1,6 @@
 //! `build`: one round, or the record of an equal one.
 
-use eadem_model::{
-    Digest, Event, Isolation, Record, Round, RoundRecord, RunId, Setting, Tree, document::Version1,
-};
+use eadem_model::{Digest, Event, Isolation, Record, Round, RoundRecord, RunId, Setting, Tree};
 
 use crate::{Bench, FlowError, Job, prepare, units};
 
@@ -47,19 +45,7 @@ pub fn build(bench: &Bench<'_>, job: &Job) -> Result<Built, FlowError> {
 /// This run's record of what rounds gave, without a verdict.
 pub(crate) fn record(bench: &Bench<'_>, job: &Job, plan: Digest, rounds: Vec<RoundRecord>) -> Record {
     let (run, recipe) = (bench.run.clone(), job.recipe.name.clone());
-    Record {
-        eadem_record: Version1,
-        run,
-        recipe,
-        plan,
-        rounds,
-        verdict: None,
-        explanation: None,
-        trials: Vec::new(),
-        published: Vec::new(),
-        exceptions: Vec::new(),
-        base: None,
-    }
+    Record::new(run, recipe, plan, rounds)
 }
 
 /// The newest record of the plan's baseline whose outputs are still there.

@@ -112,6 +112,25 @@ pub struct Excepted {
     pub happened: bool,
 }
 
+impl Record {
+    /// What rounds gave, without a verdict.
+    pub fn new(run: RunId, recipe: Name, plan: Digest, rounds: Vec<RoundRecord>) -> Self {
+        Self {
+            eadem_record: Version1,
+            run,
+            recipe,
+            plan,
+            rounds,
+            verdict: None,
+            explanation: None,
+            trials: Vec::new(),
+            published: Vec::new(),
+            exceptions: Vec::new(),
+            base: None,
+        }
+    }
+}
+
 /// What one round gave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -144,7 +144,14 @@ impl Case {
     pub(crate) fn sentence(&self) -> String {
         let proof = self.record.as_ref().filter(|_| self.is_proof);
         let proof = proof.map(|record| format!(" Run {} has proved this.", record.run)).unwrap_or_default();
-        format!("{}{proof}", self.standing().meaning())
+        let published = self.record.iter().flat_map(|record| &record.published);
+        let meaning = match self.verdict {
+            Some(Verdict::Differs) if self.differences.is_empty() && published.count() > 0 => {
+                "The rounds left the same bytes, and others than were published."
+            }
+            _ => self.standing().meaning(),
+        };
+        format!("{meaning}{proof}")
     }
 
     /// How long its rounds took, in milliseconds.

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use eadem_model::{
-    Blame, Cause, Change, Confidence, Difference, Digest, Duty, Ending, Entry, Explanation, Finding,
-    Isolation, Outcome, OutputDifference, Reason, Record, RoundRecord, RunId, Rung, Setting, Skipped, Spot,
-    Tree, UnitsCheck, UnitsRecord, Usage, Verdict, Window, document::Version1,
+    Base, Blame, Cause, Change, Confidence, Difference, Digest, Duty, Ending, Entry, Excepted, Exception,
+    Explanation, Finding, Isolation, Outcome, OutputDifference, Published, Reason, Record, RoundRecord,
+    RunId, Rung, Setting, Skipped, Spot, Tree, Trial, UnitsCheck, UnitsRecord, Usage, Variation, Verdict,
+    Window,
 };
 
 use crate::{Case, Crate, Fault, Log, Report, State};
@@ -42,6 +43,7 @@ pub(crate) fn differing() -> Case {
         duty,
         outputs: vec!["gen.rs".to_owned()],
         macros: Vec::new(),
+        explanation: None,
     };
     let check = UnitsCheck {
         proofs: 0,
@@ -123,8 +125,13 @@ pub(crate) fn hostile() -> Case {
     record.rounds[1].outcome.skipped = vec![Skipped { variation: text(), reason: text() }];
     record.rounds[1].outcome.lacks = vec![text()];
     let check = record.rounds[1].units.as_mut().and_then(|units| units.check.as_mut()).expect("there is one");
-    check.guilty[0] =
-        Blame { package: text(), duty: Duty::Compile, outputs: vec![text()], macros: vec![text()] };
+    check.guilty[0] = Blame {
+        package: text(),
+        duty: Duty::Compile,
+        outputs: vec![text()],
+        macros: vec![text()],
+        explanation: None,
+    };
     case
 }
 
@@ -168,12 +175,38 @@ fn explanation() -> Explanation {
     }
 }
 
+/// A record with all that may stand in one besides.
+pub(crate) fn full() -> Record {
+    let path = |path: &str| path.parse().expect("a path");
+    let trial = |varied: &[Variation], differed: &[&str]| Trial {
+        varied: varied.iter().copied().collect(),
+        differed: differed.iter().map(|one| (*one).to_owned()).collect(),
+        log: String::new(),
+    };
+    let excepted = |output: &str, reason: &str, happened| Excepted {
+        exception: Exception { output: path(output), reason: reason.to_owned() },
+        happened,
+    };
+    Record {
+        trials: vec![trial(&[], &[]), trial(&[Variation::Umask, Variation::Locale], &["bin/one"])],
+        published: vec![Published {
+            path: path("bin/one"),
+            published: Digest::of(b""),
+            built: Digest::of(b"hq83"),
+            explanation: None,
+        }],
+        exceptions: vec![excepted("bin/known", "it is old", true), excepted("bin/gone", "it was", false)],
+        base: Some(Base { run: RunId::new(1_780_000_000, 1), verdict: Verdict::Reproducible }),
+        ..record(Verdict::Regressed, None, None)
+    }
+}
+
 fn record(verdict: Verdict, explanation: Option<Explanation>, check: Option<UnitsCheck>) -> Record {
     let plan = Digest::of(b"plan");
     let rounds = vec![round(Setting::baseline(), 1, None), round(Setting::varied(&plan), 2, check)];
     let run = RunId::new(1_790_000_000, 1);
     let recipe = "one".parse().expect("a name");
-    Record { eadem_record: Version1, run, recipe, plan, rounds, verdict: Some(verdict), explanation }
+    Record { verdict: Some(verdict), explanation, ..Record::new(run, recipe, plan, rounds) }
 }
 
 fn round(setting: Setting, n: u64, check: Option<UnitsCheck>) -> RoundRecord {

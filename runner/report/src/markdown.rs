@@ -2,7 +2,7 @@
 
 use eadem_model::{Cause, Confidence, Entry, Explanation, Finding, OutputDifference, Verdict};
 
-use crate::{Case, Fault, Report, blamed, finding, html, output, setting, text};
+use crate::{Case, Fault, Report, blamed, finding, html, note, output, setting, text};
 
 /// Findings of one recipe that are told; there may be thousands, and a forge takes a mebibyte.
 const MOST_FINDINGS: usize = 20;
@@ -35,6 +35,7 @@ fn section(case: &Case) -> String {
         outputs(case),
         blame(case),
         case.record.iter().filter_map(|record| record.explanation.as_ref()).map(findings).collect(),
+        besides(case),
         rounds(case),
         logs(case),
     ];
@@ -92,6 +93,13 @@ fn findings(explanation: &Explanation) -> String {
         explanation.bounded.iter().chain(&explanation.unread).map(|note| format!("- {}", prose(note))),
     );
     parts.join("\n\n")
+}
+
+/// Exceptions, trials, and what was published.
+fn besides(case: &Case) -> String {
+    let Some(record) = &case.record else { return String::new() };
+    let lines: Vec<String> = note::notes(record).into_iter().chain(note::stale(record)).collect();
+    if lines.is_empty() { String::new() } else { fenced(lines.iter().map(|line| text::line(line))) }
 }
 
 fn one_finding(found: &Finding) -> String {

@@ -1,6 +1,6 @@
 //! What is wrong with a recipe, one by one, for programs that list problems.
 
-use eadem_model::{Cause, Confidence, Digest, Finding, OutputDifference, Reason};
+use eadem_model::{Cause, Confidence, Digest, Finding, OutputDifference, Published, Reason};
 
 use crate::{Case, Standing, finding, output, standing::Weight, text};
 
@@ -32,6 +32,8 @@ pub(crate) fn of(case: &Case) -> Vec<Problem> {
     if problems.is_empty() {
         problems = case.differences.iter().map(|difference| of_output(case, difference)).collect();
     }
+    let published = case.record.iter().flat_map(|record| &record.published);
+    problems.extend(published.filter(|one| !one.is_same()).map(|one| of_published(case, one)));
     if problems.is_empty() {
         problems.push(of_standing(case));
     }
@@ -61,6 +63,13 @@ fn of_output(case: &Case, difference: &OutputDifference) -> Problem {
     let sides = text::line(&output::lines(difference).join("; "));
     let words = ("an output differs".to_owned(), format!("{place} differs between two builds: {sides}"));
     Problem { place: Some(place.clone()), ..problem(case, "differs", words, &place) }
+}
+
+fn of_published(case: &Case, Published { path, published, built, .. }: &Published) -> Problem {
+    let place = text::line(path.as_str());
+    let message = format!("{place} is {built}, and was published as {published}");
+    let words = ("an output is not as it was published".to_owned(), message);
+    Problem { place: Some(place.clone()), ..problem(case, "published", words, &place) }
 }
 
 fn of_standing(case: &Case) -> Problem {

@@ -53,9 +53,13 @@ mod tests {
 
     #[test]
     fn rounds_and_findings_satisfy_the_schema() {
-        for case in [example::good(), example::differing(), example::hostile()] {
-            let record = case.record.expect("there is one");
+        let cases = [example::good(), example::differing(), example::hostile()];
+        for record in cases.into_iter().filter_map(|case| case.record).chain([example::full()]) {
             record.rounds.iter().for_each(|round| expect_valid(Some("round"), round));
+            record.trials.iter().for_each(|trial| expect_valid(Some("trial"), trial));
+            record.published.iter().for_each(|one| expect_valid(Some("published"), one));
+            record.exceptions.iter().for_each(|one| expect_valid(Some("exception"), one));
+            record.base.iter().for_each(|base| expect_valid(Some("base"), base));
             record.explanation.iter().for_each(|explanation| expect_valid(Some("explanation"), explanation));
         }
         let values = || ["a".to_owned(), "b".to_owned()];

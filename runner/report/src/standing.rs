@@ -70,7 +70,7 @@ impl Standing {
             Some(Verdict::Excepted) => {
                 "The rounds left different bytes where the recipe says so, and nowhere else."
             }
-            Some(Verdict::Differs) => "The rounds left different bytes, or others than were published.",
+            Some(Verdict::Differs) => "The rounds left different bytes.",
             Some(Verdict::Flaky) => "Two equal rounds left different bytes, too.",
             Some(Verdict::Regressed) => "The rounds left different bytes, and at the base they did not.",
             Some(Verdict::BuildFailed) => "The build itself failed.",

@@ -424,19 +424,7 @@ mod tests {
             };
             let plan = self.store.put_blob(format!("plan of {content}").as_bytes()).expect("stored");
             let recipe: Name = "r".parse().expect("a name");
-            let record = Record {
-                eadem_record: Version1,
-                run,
-                recipe,
-                plan,
-                rounds: vec![round],
-                verdict: None,
-                explanation: None,
-                trials: Vec::new(),
-                published: Vec::new(),
-                exceptions: Vec::new(),
-                base: None,
-            };
+            let record = Record::new(run, recipe, plan, vec![round]);
             self.store.put_record(&record).expect("kept");
             self.date(&self.store.record_path(&record.plan, &record.run), age);
             record

@@ -2,10 +2,10 @@
 
 use maud::{Markup, html};
 
-use eadem_model::{Blame, Entry, Verdict};
+use eadem_model::{Blame, Entry, Record, Verdict};
 
 use super::{badge, crates, finding, rounds, shown, wide};
-use crate::{Case, Fault, Log, blame, output};
+use crate::{Case, Fault, Log, blame, note, output};
 
 /// All of it.
 pub(super) fn article(case: &Case) -> Markup {
@@ -18,6 +18,7 @@ pub(super) fn article(case: &Case) -> Markup {
             (outputs(case))
             (blamed(case))
             (finding::section(case))
+            (besides(case))
             (rounds::section(case))
             (crates::section(case))
             (logs(case))
@@ -93,6 +94,21 @@ fn blamed(case: &Case) -> Markup {
                     p { "These differ because of what they were given:" }
                     ul { @for unit in &check.followers { li { (shown(&follows(unit))) } } }
                 }
+            }
+        }
+    }
+}
+
+/// Exceptions, trials, and what was published.
+fn besides(case: &Case) -> Markup {
+    let told = |record: &Record| note::notes(record).into_iter().chain(note::stale(record)).collect();
+    let lines: Vec<String> = case.record.as_ref().map(told).unwrap_or_default();
+    let label = format!("{}: trials, exceptions and what was published", case.recipe);
+    html! {
+        @if !lines.is_empty() {
+            section {
+                h3 { "What was tried, expected and published" }
+                (wide(&label, &html! { pre { @for line in &lines { (shown(line)) "\n" } } }))
             }
         }
     }
