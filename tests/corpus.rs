@@ -27,6 +27,9 @@ struct Expected {
     causes: Vec<Reason>,
     /// How sure each of them is; `likely` where a value may stand there by chance.
     confidence: Confidence,
+    /// More causes, which are only likely.
+    #[serde(default)]
+    likely: Vec<Reason>,
     /// The package whose unit differs by itself, if cargo builds it.
     blame: Option<String>,
     /// What that unit does.
@@ -61,8 +64,10 @@ impl Verified {
     }
 
     fn names_the_causes(&self) -> bool {
-        let wanted = self.expected.causes.iter().map(|reason| (reason.clone(), self.expected.confidence));
-        self.said.causes == wanted.collect()
+        let Expected { causes, confidence, likely, .. } = &self.expected;
+        let all = causes.iter().map(|reason| (reason.clone(), *confidence));
+        let likely = likely.iter().map(|reason| (reason.clone(), Confidence::Likely));
+        self.said.causes == all.chain(likely).collect()
     }
 
     fn blames_the_package(&self) -> bool {

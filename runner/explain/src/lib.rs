@@ -29,4 +29,4 @@ mod window;
 pub use blobs::{BlobError, Blobs, Node};
 pub use bounds::Bounds;
 pub use explain::{Side, files, trees};
-pub use known::Known;
+pub use known::{Known, Knowledge, Span};
