@@ -9,6 +9,7 @@ mod archive;
 mod bad_input;
 mod build;
 mod concurrency;
+mod corpus;
 mod diff;
 mod docker;
 mod doctor;

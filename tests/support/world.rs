@@ -111,7 +111,12 @@ impl World {
 
     /// Adds the project `tests/fixtures/NAME`.
     pub(crate) fn with_fixture(self, name: &str) -> Self {
-        self.copy(&fixture::dir(name), &self.project());
+        self.with_dir(&fixture::dir(name))
+    }
+
+    /// Adds all that is in a directory.
+    pub(crate) fn with_dir(self, dir: &Path) -> Self {
+        self.copy(dir, &self.project());
         self
     }
 

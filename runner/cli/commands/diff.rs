@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use eadem_explain::{Bounds, Known};
+use eadem_explain::{Bounds, Knowledge, Known};
 use eadem_model::{Digest, Explanation};
 use eadem_report::finding;
 use serde_json::json;
@@ -32,7 +32,7 @@ pub(crate) fn run(diff: &Diff, global: &Global, console: &Console) -> Done {
 }
 
 fn explained(diff: &Diff, global: &Global, console: &Console) -> Result<Explanation, Report> {
-    let known = known(&diff.known);
+    let known = known(&diff.known).into();
     match [Meant::of(&diff.first)?, Meant::of(&diff.second)?] {
         [Meant::File(first), Meant::File(second)] => {
             let (first, second) = (mapped(&first)?, mapped(&second)?);
@@ -51,7 +51,7 @@ fn explained(diff: &Diff, global: &Global, console: &Console) -> Result<Explanat
     }
 }
 
-fn trees(first: &Side, second: &Side, known: &[Known]) -> Explanation {
+fn trees(first: &Side, second: &Side, known: &Knowledge) -> Explanation {
     let sides = [first, second].map(|side| (&side.nodes, &*side.blobs));
     eadem_explain::trees(sides[0], sides[1], known, Bounds::default())
 }

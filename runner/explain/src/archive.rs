@@ -3,6 +3,7 @@
 mod ar;
 mod cpio;
 mod pair;
+mod remedy;
 mod tar;
 mod zip;
 
@@ -55,10 +56,10 @@ pub(crate) fn compare(search: &Search<'_>, place: &[Spot], kind: Kind, first: &[
     if first.len().max(second.len()) >= most {
         search.budget.say(format!("of {} only the first {most} members were looked at", worded(place)));
     }
-    members(search, place, &first, &second);
+    members(search, place, kind, &first, &second);
 }
 
-fn members(search: &Search<'_>, place: &[Spot], first: &[Member<'_>], second: &[Member<'_>]) {
+fn members(search: &Search<'_>, place: &[Spot], kind: Kind, first: &[Member<'_>], second: &[Member<'_>]) {
     let pairs = Pairs::of(first, second);
     if let Some(values) = pairs.order(first, second) {
         let evidence = "the same members in another order".to_owned();
@@ -66,7 +67,7 @@ fn members(search: &Search<'_>, place: &[Spot], first: &[Member<'_>], second: &[
         search.find(place, Change::Order { parts: eadem_model::Parts::Members, values }, causes);
     }
     let both: Vec<_> = pairs.both.iter().map(|(left, right)| (&first[*left], &second[*right])).collect();
-    attributes(search, place, &both);
+    attributes(search, place, kind, &both);
     let alone =
         pairs.first.iter().map(|at| (&first[*at], 1)).chain(pairs.second.iter().map(|at| (&second[*at], 2)));
     for (member, side) in alone {
@@ -78,7 +79,7 @@ fn members(search: &Search<'_>, place: &[Spot], first: &[Member<'_>], second: &[
 }
 
 /// Each attribute that differs is one finding, at the first member in which it does.
-fn attributes(search: &Search<'_>, place: &[Spot], both: &[(&Member<'_>, &Member<'_>)]) {
+fn attributes(search: &Search<'_>, place: &[Spot], kind: Kind, both: &[(&Member<'_>, &Member<'_>)]) {
     let mut seen: Vec<(&str, &str, [String; 2], usize)> = Vec::new();
     let differing = both.iter().flat_map(|(left, right)| {
         let pairs = left.attributes.iter().zip(&right.attributes);
@@ -93,7 +94,10 @@ fn attributes(search: &Search<'_>, place: &[Spot], both: &[(&Member<'_>, &Member
         }
     }
     for (name, member, values, members) in seen {
-        let causes = attribute_causes(search, name, &values);
+        let mut causes = attribute_causes(search, name, &values);
+        for cause in &mut causes {
+            cause.remedy = remedy::of(kind, &cause.cause).unwrap_or(std::mem::take(&mut cause.remedy));
+        }
         let change = Change::Attribute { name: name.to_owned(), values, members };
         search.find(&within(place, Spot::Member(member.to_owned())), change, causes);
     }
@@ -101,16 +105,16 @@ fn attributes(search: &Search<'_>, place: &[Spot], both: &[(&Member<'_>, &Member
 
 fn attribute_causes(search: &Search<'_>, name: &str, values: &[String; 2]) -> Vec<Cause> {
     let causes = of_texts(&values[0], &values[1], search.known);
+    let proven = causes.iter().any(|cause| cause.confidence == Confidence::Proven);
     let reason = match name {
-        "mtime" => Reason::Timestamp,
+        "mtime" | "exact mtime" | "atime" | "ctime" if proven => return causes,
+        "mtime" | "exact mtime" | "atime" | "ctime" => Reason::Timestamp,
         "owner" | "group" => Reason::Owner,
         "mode" => Reason::Mode,
         _ => return causes,
     };
-    if causes.iter().any(|cause| cause.confidence == Confidence::Proven) {
-        return causes;
-    }
-    vec![cause::cause(reason, cause::quoted(values), Confidence::Likely)]
+    let confidence = if proven { Confidence::Proven } else { Confidence::Likely };
+    vec![cause::cause(reason, cause::quoted(values), confidence)]
 }
 
 fn contents(search: &Search<'_>, place: &[Spot], left: Content<'_>, right: Content<'_>) {

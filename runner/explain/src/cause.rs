@@ -4,19 +4,23 @@
 //! had something to replace are the causes; if not, something unknown remains, and is said to.
 
 mod known;
+mod locale;
 mod mark;
+mod moment;
 mod number;
 mod order;
+mod padding;
 mod path;
 mod remedy;
 mod time;
 
 use eadem_model::{Cause, Confidence, Reason};
 
-use crate::known::Known;
+use crate::known::{Knowledge, Known};
 
 pub(crate) use number::{Ground, of_bytes};
 pub(crate) use order::{is_permutation, strings_are_permuted};
+pub(crate) use padding::of_padding;
 pub use remedy::remedy;
 
 /// The two sides of a text, as far as they are not explained yet.
@@ -26,7 +30,7 @@ pub(crate) type Sides = [String; 2];
 const LONGEST: usize = 64 << 10;
 
 /// Why two texts differ.
-pub(crate) fn of_texts(first: &str, second: &str, known: &[Known]) -> Vec<Cause> {
+pub(crate) fn of_texts(first: &str, second: &str, known: &Knowledge) -> Vec<Cause> {
     if first.len().max(second.len()) > LONGEST {
         return vec![unknown("the texts are too long to be looked at".to_owned())];
     }
@@ -34,14 +38,29 @@ pub(crate) fn of_texts(first: &str, second: &str, known: &[Known]) -> Vec<Cause>
         return vec![cause(Reason::Order, "the same words in another order".to_owned(), Confidence::Likely)];
     }
     let mut sides = [first.to_owned(), second.to_owned()];
-    let mut causes = known::take(&mut sides, known);
-    for rule in [time::take, path::take, mark::take] {
+    let mut causes = known_ones(&mut sides, known);
+    for rule in [time::take, path::take, mark::take, locale::take] {
         if sides[0] != sides[1] {
             causes.extend(rule(&mut sides));
         }
     }
+    causes.extend(known::take_numbers(&mut sides, &known.values));
     if sides[0] != sides[1] {
         causes.push(unknown(quoted(&difference(&sides[0], &sides[1]))));
+    }
+    causes
+}
+
+/// Takes away what is known of the builds; that proves something only if nothing else differs.
+fn known_ones(sides: &mut Sides, known: &Knowledge) -> Vec<Cause> {
+    let mut causes = known::take_alone(sides, &known.values);
+    if let Some(spans) = &known.spans {
+        // Before the names of time zones, which are a part of times.
+        causes.extend(time::take_known(sides, spans));
+    }
+    causes.extend(known::take(sides, &known.values));
+    if sides[0] != sides[1] {
+        causes.iter_mut().for_each(|cause| cause.confidence = Confidence::Likely);
     }
     causes
 }
@@ -53,7 +72,7 @@ pub(crate) fn of_known(used: &[&Known]) -> Vec<Cause> {
 
 /// A cause with the remedy of its reason.
 pub(crate) fn cause(reason: Reason, evidence: String, confidence: Confidence) -> Cause {
-    Cause { remedy: remedy(&reason).to_owned(), cause: reason, evidence, confidence }
+    Cause { remedy: remedy(&reason), cause: reason, evidence, confidence }
 }
 
 /// What no rule knows.
@@ -93,8 +112,11 @@ mod tests {
 
     fn told(first: &str, second: &str) -> Vec<(Reason, Confidence)> {
         let known =
-            [Known { name: "hostname".to_owned(), values: ["hq83x7".to_owned(), "zk11f4q".to_owned()] }];
-        of_texts(first, second, &known).into_iter().map(|cause| (cause.cause, cause.confidence)).collect()
+            vec![Known { name: "hostname".to_owned(), values: ["hq83x7".to_owned(), "zk11f4q".to_owned()] }];
+        of_texts(first, second, &known.into())
+            .into_iter()
+            .map(|cause| (cause.cause, cause.confidence))
+            .collect()
     }
 
     #[test]

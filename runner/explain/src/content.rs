@@ -3,7 +3,7 @@
 use eadem_model::{Cause, Change, Confidence, Reason, Spot};
 
 use crate::{
-    Known, align, archive,
+    Knowledge, align, archive,
     cause::{self, Ground, gathered, of_bytes, of_texts, unknown},
     elf,
     explain::{Search, worded},
@@ -63,7 +63,7 @@ fn look_inside(search: &Search<'_>, place: &[Spot], first: &[u8], second: &[u8])
 
 /// If known values make the whole content equal, they are the causes of all that was found in it.
 fn prove(search: &Search<'_>, before: usize, first: &[u8], second: &[u8]) {
-    let Some(used) = known::substitute(search.known, first, second) else { return };
+    let Some(used) = known::substitute(&search.known.values, first, second) else { return };
     let causes = cause::of_known(&used);
     if causes.iter().any(|cause| cause.confidence == Confidence::Proven) {
         search.since(before, |finding| finding.causes.clone_from(&causes));
@@ -73,7 +73,8 @@ fn prove(search: &Search<'_>, before: usize, first: &[u8], second: &[u8]) {
 /// Compares unknown bytes.
 pub(crate) fn bytes(search: &Search<'_>, place: &[Spot], first: &[u8], second: &[u8]) {
     let regions = regions(first, second);
-    let causes = causes(search.known, [first, second], &regions, Ground::Data);
+    let causes = cause::of_padding(first, second)
+        .map_or_else(|| causes(search.known, [first, second], &regions, Ground::Data), |cause| vec![cause]);
     search.find(place, change(search, first, second, &regions, [0, 0]), causes);
 }
 
@@ -111,7 +112,7 @@ pub(crate) fn change(
 
 /// What the rules say of regions.
 pub(crate) fn causes(
-    known: &[Known],
+    known: &Knowledge,
     [first, second]: [&[u8]; 2],
     regions: &Regions,
     ground: Ground,
@@ -124,7 +125,7 @@ pub(crate) fn causes(
     if causes.is_empty() { vec![unknown("bytes that no rule knows".to_owned())] } else { gathered(causes) }
 }
 
-fn ruled([first, second]: [&[u8]; 2], regions: &Regions, known: &[Known], ground: Ground) -> Vec<Cause> {
+fn ruled([first, second]: [&[u8]; 2], regions: &Regions, known: &Knowledge, ground: Ground) -> Vec<Cause> {
     let texts = moved_texts([first, second], regions);
     if ground != Ground::Code && !texts.is_empty() {
         let causes = |text| {
@@ -135,6 +136,16 @@ fn ruled([first, second]: [&[u8]; 2], regions: &Regions, known: &[Known], ground
     }
     let first_ones = regions.kept.iter().take(RULED);
     first_ones.flat_map(|region| region_causes(known, [first, second], region, ground)).collect()
+}
+
+/// Texts that changed, each where it stands on either side: linkers align them by their length.
+pub(crate) fn changed_texts(sides: [&[u8]; 2], regions: &Regions) -> Vec<Region> {
+    let moved = moved_texts(sides, regions);
+    if !moved.is_empty() {
+        return moved;
+    }
+    let first_ones = regions.kept.iter().take(RULED);
+    first_ones.filter_map(|region| window::text_place(sides[0], sides[1], region)).collect()
 }
 
 /// Texts that changed, where others changed places; none if each region is one text by itself.
@@ -156,7 +167,7 @@ pub(crate) fn moved_words([first, second]: [&[u8]; 2], regions: &Regions) -> Vec
     regions.kept.iter().take(RULED).flat_map(|region| parts::words(first, second, region)).collect()
 }
 
-fn region_causes(known: &[Known], sides: [&[u8]; 2], region: &Region, ground: Ground) -> Vec<Cause> {
+fn region_causes(known: &Knowledge, sides: [&[u8]; 2], region: &Region, ground: Ground) -> Vec<Cause> {
     let texts = window::texts(sides[0], sides[1], region);
     if ground != Ground::Code && !texts.is_empty() {
         return texts.iter().flat_map(|[left, right]| of_texts(left, right, known)).collect();
@@ -166,7 +177,7 @@ fn region_causes(known: &[Known], sides: [&[u8]; 2], region: &Region, ground: Gr
 }
 
 /// Why numbers differ that also changed places.
-fn of_words(sides: [&[u8]; 2], region: &Region, known: &[Known], ground: Ground) -> Option<Cause> {
+fn of_words(sides: [&[u8]; 2], region: &Region, known: &Knowledge, ground: Ground) -> Option<Cause> {
     let words = parts::words(sides[0], sides[1], region);
     words.into_iter().find_map(|word| {
         let (left, right) = (&sides[0][word.first], &sides[1][word.second]);

@@ -14,7 +14,7 @@ mod nature;
 mod symbol;
 mod word;
 
-use eadem_model::{Change, Confidence, Finding, Reason, Spot};
+use eadem_model::{Cause, Change, Confidence, Finding, Reason, Spot};
 
 use crate::{
     cause::{self, unknown},
@@ -57,6 +57,7 @@ pub(crate) fn compare(search: &Search<'_>, place: &[Spot], first: &[u8], second:
     let both = Both::of(first, second);
     let before = search.n_findings();
     alone(search, place, &both);
+    renamed(search, place, &both);
     let mut natures = vec![Nature::Data; search.n_findings() - before];
     for is_root in [true, false] {
         for pair in both.pairs.iter().filter(|pair| pair.nature.is_root() == is_root) {
@@ -82,6 +83,21 @@ fn alone(search: &Search<'_>, place: &[Spot], both: &Both<'_>) {
             }
         }
     }
+}
+
+/// Sections whose names hold what a compiler drew are one finding.
+fn renamed(search: &Search<'_>, place: &[Spot], both: &Both<'_>) {
+    let names = |pair: &Pair| {
+        [&both.first.sections[pair.first], &both.second.sections[pair.second]].map(|it| it.name.clone())
+    };
+    let renamed: Vec<[String; 2]> = both.pairs.iter().map(names).filter(|[one, two]| one != two).collect();
+    let Some(values) = renamed.first().cloned() else { return };
+    let cause = cause::cause(Reason::Random, cause::quoted(&values), Confidence::Likely);
+    let remedy =
+        "`-frandom-seed=FILE`, with the name of the source, for each file that is compiled".to_owned();
+    let inside = within(place, Spot::Section(values[0].clone()));
+    let change = Change::Attribute { name: "name".to_owned(), values, members: renamed.len() };
+    search.find(&inside, change, vec![Cause { remedy, ..cause }]);
 }
 
 fn section(search: &Search<'_>, place: &[Spot], both: &Both<'_>, pair: &Pair) {
@@ -133,18 +149,28 @@ fn follows(nature: Nature, finding: &Finding) -> bool {
 }
 
 /// What is left to say of the cause of a consequence.
-fn consequence(nature: Nature, finding: &Finding) -> Vec<eadem_model::Cause> {
+fn consequence(nature: Nature, finding: &Finding) -> Vec<Cause> {
     match (nature, finding.follows.is_empty()) {
         (Nature::BuildId, false) => {
             let evidence = "it is computed from the rest of the file".to_owned();
             vec![cause::cause(Reason::BuildId, evidence, Confidence::Likely)]
         }
         (Nature::BuildId, true) => {
-            vec![cause::cause(Reason::Random, "nothing else differs".to_owned(), Confidence::Unknown)]
+            vec![drawn_build_id()]
         }
         (_, false) => Vec::new(),
         (_, true) => vec![unknown("nothing was found that it follows from".to_owned())],
     }
+}
+
+/// A digest of the file does not differ where the file is the same.
+fn drawn_build_id() -> Cause {
+    let evidence = "nothing else differs: it was drawn, or computed before something was stripped".to_owned();
+    let remedy =
+        "`-Wl,--build-id=sha1` instead of `uuid`; map paths (`-ffile-prefix-map=DIR=.`) also in debug \
+                  information that is stripped"
+            .to_owned();
+    Cause { remedy, ..cause::cause(Reason::BuildId, evidence, Confidence::Likely) }
 }
 
 fn is_moved(finding: &Finding) -> bool {

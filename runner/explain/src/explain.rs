@@ -4,10 +4,10 @@ use std::{cell::RefCell, collections::BTreeMap};
 
 use eadem_model::{Cause, Change, Explanation, Finding, Spot};
 
-use crate::{Blobs, Bounds, Known, Node, bounds::Budget, content, tree};
+use crate::{Blobs, Bounds, Knowledge, Node, bounds::Budget, content, tree};
 
 /// Explains how the bytes of two files differ.
-pub fn files(first: &[u8], second: &[u8], known: &[Known], bounds: Bounds) -> Explanation {
+pub fn files(first: &[u8], second: &[u8], known: &Knowledge, bounds: Bounds) -> Explanation {
     let search = Search::new(known, bounds);
     content::compare(&search, &[], first, second);
     search.finish()
@@ -19,7 +19,7 @@ pub type Side<'a> = (&'a BTreeMap<String, Node>, &'a dyn Blobs);
 /// Explains how two trees differ, name by name.
 ///
 /// A file that cannot be read is named in [`Explanation::unread`].
-pub fn trees(first: Side<'_>, second: Side<'_>, known: &[Known], bounds: Bounds) -> Explanation {
+pub fn trees(first: Side<'_>, second: Side<'_>, known: &Knowledge, bounds: Bounds) -> Explanation {
     let search = Search::new(known, bounds);
     tree::compare(&search, first, second);
     search.finish()
@@ -28,14 +28,14 @@ pub fn trees(first: Side<'_>, second: Side<'_>, known: &[Known], bounds: Bounds)
 /// What is known, what may be spent, and what was found.
 #[derive(Debug)]
 pub(crate) struct Search<'k> {
-    pub(crate) known: &'k [Known],
+    pub(crate) known: &'k Knowledge,
     pub(crate) budget: Budget,
     findings: RefCell<Vec<Finding>>,
     unread: RefCell<Vec<String>>,
 }
 
 impl<'k> Search<'k> {
-    pub(crate) fn new(known: &'k [Known], bounds: Bounds) -> Self {
+    pub(crate) fn new(known: &'k Knowledge, bounds: Bounds) -> Self {
         Self { known, budget: Budget::new(bounds), findings: RefCell::default(), unread: RefCell::default() }
     }
 

@@ -50,12 +50,14 @@ impl Kind {
 }
 
 /// Whether bytes are UTF-8 without control characters; a character at the end may be cut.
+///
+/// Cargo puts 0x1f between the flags that it hands on, so it stands in what was written of an environment.
 fn is_text(bytes: &[u8]) -> bool {
     let whole = match std::str::from_utf8(bytes) {
         Ok(_) => true,
         Err(error) => error.error_len().is_none(),
     };
-    let control = |byte: &u8| *byte < 0x20 && !matches!(byte, b'\n' | b'\t' | b'\r' | 0x0c | 0x1b);
+    let control = |byte: &u8| *byte < 0x20 && !matches!(byte, b'\n' | b'\t' | b'\r' | 0x0c | 0x1b | 0x1f);
     whole && !bytes.iter().any(control)
 }
 
@@ -69,6 +71,7 @@ mod tests {
         assert_eq!(Kind::of(b"\x1f\x8b\x08\0"), Kind::Gzip);
         assert_eq!(Kind::of("grüße\n".as_bytes()), Kind::Text);
         assert_eq!(Kind::of(b""), Kind::Text);
+        assert_eq!(Kind::of(b"A=a\x1fb\n"), Kind::Text);
         assert_eq!(Kind::of(b"a\0b"), Kind::Unknown);
     }
 }

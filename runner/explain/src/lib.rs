@@ -30,4 +30,4 @@ pub use blobs::{BlobError, Blobs, Node};
 pub use bounds::Bounds;
 pub use cause::remedy;
 pub use explain::{Side, files, trees};
-pub use known::Known;
+pub use known::{Knowledge, Known, Span};

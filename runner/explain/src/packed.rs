@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use eadem_model::{Change, Confidence, Reason, Spot};
+use eadem_model::{Cause, Change, Confidence, Reason, Spot};
 
 use crate::{
     cause::{self, of_texts},
@@ -96,16 +96,21 @@ fn gzip_header(search: &Search<'_>, place: &[Spot], first: &[u8], second: &[u8])
     let [left, right] = [first, second].map(header);
     for ((name, left), (_, right)) in left.into_iter().zip(right).filter(|(left, right)| left != right) {
         let causes = match name {
-            "mtime" => vec![cause::cause(
-                Reason::Timestamp,
-                format!("`{left}` and `{right}` in gzip's header (`gzip -n` leaves it out)"),
-                Confidence::Likely,
-            )],
+            "mtime" => header_time(search, &left, &right),
             _ => of_texts(&left, &right, search.known),
         };
         let change = Change::Attribute { name: name.to_owned(), values: [left, right], members: 1 };
         search.find(place, change, causes);
     }
+}
+
+fn header_time(search: &Search<'_>, left: &str, right: &str) -> Vec<Cause> {
+    let causes = of_texts(left, right, search.known);
+    let is_proven = |cause: &Cause| cause.confidence == Confidence::Proven;
+    let confidence = if causes.iter().any(is_proven) { Confidence::Proven } else { Confidence::Likely };
+    let evidence = format!("`{left}` and `{right}` in gzip's header");
+    let cause = cause::cause(Reason::Timestamp, evidence, confidence);
+    vec![Cause { remedy: "`gzip -n`, or pack what is piped in: `gzip < FILE`".to_owned(), ..cause }]
 }
 
 fn header(bytes: &[u8]) -> Vec<(&'static str, String)> {

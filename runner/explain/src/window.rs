@@ -64,6 +64,18 @@ pub(crate) fn texts(first: &[u8], second: &[u8], region: &Region) -> Vec<[String
     pairs.map(pair).collect()
 }
 
+/// Where the text of a region stands on both sides; none unless it is one text.
+pub(crate) fn text_place(first: &[u8], second: &[u8], region: &Region) -> Option<Region> {
+    let place = |bytes: &[u8], range: &Range<usize>| {
+        let around = around(bytes, range);
+        let mut runs = runs(&bytes[around.clone()]).filter(|run| run.len() >= SHORTEST);
+        let run = runs.next().filter(|_| runs.next().is_none())?;
+        let start = run.as_ptr().addr() - bytes.as_ptr().addr();
+        Some(start..start + run.len())
+    };
+    Some(Region { first: place(first, &region.first)?, second: place(second, &region.second)? })
+}
+
 /// A range with the letters before and behind it.
 fn around(bytes: &[u8], range: &Range<usize>) -> Range<usize> {
     let end = range.end.min(range.start + LONGEST);

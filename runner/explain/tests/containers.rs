@@ -2,7 +2,7 @@
 
 mod support;
 
-use eadem_explain::{Bounds, Known, files};
+use eadem_explain::{Bounds, Knowledge, Known, files};
 use support::{ar, bzip2, cpio, gzip, tar, told, told_with, xz, zip, zstd};
 
 const TEXT: &[u8] = b"one line\nbuilt 2026-11-26 in a hurry\n";
@@ -67,7 +67,9 @@ fn the_header_of_gzip_and_another_packer_are_told_apart() {
 
 #[test]
 fn a_known_value_proves_its_cause_and_nothing_else_does() {
-    let known = [Known { name: "hostname".to_owned(), values: ["hq83x7".to_owned(), "h0vd5lwq".to_owned()] }];
+    let known =
+        vec![Known { name: "hostname".to_owned(), values: ["hq83x7".to_owned(), "h0vd5lwq".to_owned()] }]
+            .into();
     let (first, second) = (tar(&[("m", b"on hq83x7\n", 1, 0)]), tar(&[("m", b"on h0vd5lwq\n", 1, 0)]));
     assert_eq!(told_with(&first, &second, &known), ["m: lines, Hostname Proven"]);
     let besides = tar(&[("m", b"on h0vd5lwq too\n", 1, 0)]);
@@ -92,7 +94,7 @@ fn what_is_damaged_is_compared_as_bytes() {
 fn a_bomb_is_unpacked_to_the_bound_and_that_is_said() {
     let bounds = Bounds { unpacked: 1 << 20, ..Bounds::default() };
     let bomb = |last: u8| zstd(&[vec![0; 64 << 20], vec![last]].concat());
-    let explanation = files(&bomb(1), &bomb(2), &[], bounds);
+    let explanation = files(&bomb(1), &bomb(2), &Knowledge::default(), bounds);
     assert_eq!(explanation.bounded, ["of zstd only the first 524288 bytes were unpacked"]);
     assert_eq!(explanation.findings.len(), 1, "the packed bytes differ");
 }
@@ -100,7 +102,7 @@ fn a_bomb_is_unpacked_to_the_bound_and_that_is_said() {
 #[test]
 fn what_is_nested_too_deeply_is_said() {
     let nested = |content: &[u8]| (0..12).fold(content.to_vec(), |bytes, _| gzip(&bytes, 0));
-    let explanation = files(&nested(TEXT), &nested(OTHER), &[], Bounds::default());
+    let explanation = files(&nested(TEXT), &nested(OTHER), &Knowledge::default(), Bounds::default());
     assert_eq!(explanation.findings.len(), 1);
     assert!(explanation.bounded[0].contains("is nested too deeply"), "{:?}", explanation.bounded);
 }
@@ -110,6 +112,16 @@ fn more_findings_than_the_bound_are_counted_as_not_listed() {
     let bounds = Bounds { findings: 2, ..Bounds::default() };
     let (first, second) =
         (tar(&[("a", b"", 1, 0), ("b", b"", 1, 0)]), tar(&[("c", b"", 1, 0), ("d", b"", 1, 0)]));
-    let explanation = files(&first, &second, &[], bounds);
+    let explanation = files(&first, &second, &Knowledge::default(), bounds);
     assert_eq!((explanation.findings.len(), explanation.bounded.len()), (2, 1));
+}
+
+#[test]
+fn the_time_of_the_table_of_symbols_is_told() {
+    let library = |time: &str| {
+        let header = format!("{:16}{time:<12}{:<6}{:<6}{:<8}{:<10}`\n", "/", 0, 0, 0, 4);
+        [b"!<arch>\n", header.as_bytes(), &[0; 4], &ar(&[("m", TEXT, 1, 0)])[8..]].concat()
+    };
+    let wanted = ["/ (the table of symbols): mtime, Timestamp Likely"];
+    assert_eq!(told(&library("1795754815"), &library("1795754999")), wanted);
 }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use eadem_explain::{Bounds, files};
+use eadem_explain::{Bounds, Knowledge, files};
 use proptest::prelude::*;
 use support::{ar, bzip2, cpio, gzip, tar, xz, zip, zstd};
 
@@ -62,7 +62,7 @@ fn damaged(whole: &[u8], changes: &[(u32, u8)], keep: u16, twice: bool) -> Vec<u
 
 fn survives(first: &[u8], second: &[u8]) {
     let since = Instant::now();
-    let explanation = files(first, second, &[], Bounds::default());
+    let explanation = files(first, second, &Knowledge::default(), Bounds::default());
     assert_eq!(explanation.findings.is_empty(), first == second, "a difference was not found, or made up");
     assert!(since.elapsed() < LONGEST, "it took {:?}", since.elapsed());
 }

@@ -1,7 +1,9 @@
 //! Why the trees of two rounds differ: what differed between the rounds on purpose is known.
 
-use eadem_explain::{Bounds, Known};
-use eadem_model::{Explanation, RoundRecord, Setting, Tree};
+use std::{collections::BTreeMap, num::NonZero, thread};
+
+use eadem_explain::{Bounds, Knowledge, Known, Span};
+use eadem_model::{Explanation, Kernel, Processors, RoundRecord, Setting, Tree};
 use eadem_store::Store;
 
 use crate::side::Side;
@@ -9,33 +11,146 @@ use crate::side::Side;
 /// Explains how what two rounds left differs; nothing if one of them left nothing.
 pub(crate) fn of_rounds(store: &Store, first: &RoundRecord, second: &RoundRecord) -> Option<Explanation> {
     let (left, right) = (first.tree.as_ref()?, second.tree.as_ref()?);
-    Some(compared(store, [left, right], &known(&first.setting, &second.setting)))
+    Some(compared(store, [left, right], &knowledge(first, second)))
+}
+
+/// What is known of two rounds.
+pub(crate) fn knowledge(first: &RoundRecord, second: &RoundRecord) -> Knowledge {
+    let values = values(&first.setting, &second.setting);
+    Knowledge { values, spans: Some(spans(first, second)) }
 }
 
 /// Explains how two trees of the store differ.
-pub fn explain_trees(store: &Store, first: &Tree, second: &Tree, known: &[Known]) -> Explanation {
+pub fn explain_trees(store: &Store, first: &Tree, second: &Tree, known: &Knowledge) -> Explanation {
     compared(store, [first, second], known)
 }
 
-fn compared(store: &Store, trees: [&Tree; 2], known: &[Known]) -> Explanation {
+fn compared(store: &Store, trees: [&Tree; 2], known: &Knowledge) -> Explanation {
     let [first, second] = trees.map(|tree| Side::new(tree, store));
     eadem_explain::trees(first.of(), second.of(), known, Bounds::default())
 }
 
 /// The values of both rounds that can be searched for.
-pub(crate) fn known(first: &Setting, second: &Setting) -> Vec<Known> {
+fn values(first: &Setting, second: &Setting) -> Vec<Known> {
     let value = |name: &str, of: &dyn Fn(&Setting) -> String| Known {
         name: name.to_owned(),
         values: [of(first), of(second)],
     };
-    vec![
+    let mut values = vec![
         value("source", &|setting| setting.roots.source.to_string()),
         value("cargo", &|setting| setting.roots.cargo.to_string()),
         value("target", &|setting| setting.roots.target.to_string()),
         value("hostname", &|setting| setting.hostname.clone()),
         value("user", &|setting| setting.user.name.clone()),
         value("home", &|setting| setting.user.home.to_string()),
+        value("uid", &|setting| setting.user.uid.to_string()),
+        value("gid", &|setting| setting.user.gid.to_string()),
+        value("umask", &|setting| format!("{:04o}", setting.umask)),
+        value("umask", &|setting| format!("{:03o}", setting.umask)),
         value("locale", &|setting| setting.locale.clone()),
         value("timezone", &|setting| setting.timezone.clone()),
-    ]
+        value("timezone", &|setting| zone(&setting.timezone).0),
+        value("kernel", &|setting| release(setting.kernel)),
+        value("processors", &|setting| n_processors(setting.processors).to_string()),
+    ];
+    values.extend(noise(first, second));
+    values
+}
+
+/// Variables that mean nothing; a side that has none of a name has an empty value.
+fn noise(first: &Setting, second: &Setting) -> Vec<Known> {
+    let names: BTreeMap<&String, ()> =
+        first.noise.keys().chain(second.noise.keys()).map(|name| (name, ())).collect();
+    let value = |setting: &Setting, name: &String| setting.noise.get(name).cloned().unwrap_or_default();
+    let known = |name: &String| Known {
+        name: "environment".to_owned(),
+        values: [value(first, name), value(second, name)],
+    };
+    names.into_keys().map(known).collect()
+}
+
+/// As many processors as a room on this machine has.
+fn n_processors(processors: Processors) -> usize {
+    let all = thread::available_parallelism().map_or(1, NonZero::get);
+    match processors {
+        Processors::All => all,
+        Processors::OneFewer => (all - 1).max(1),
+    }
+}
+
+/// The release that the kernel of this machine tells.
+fn release(kernel: Kernel) -> String {
+    let own = rustix::system::uname().release().to_string_lossy().into_owned();
+    match kernel {
+        Kernel::Own => own,
+        Kernel::TwoSix => two_six(&own),
+    }
+}
+
+/// What Linux makes of its release for `UNAME26`: its third number is 60 more than its second one was.
+fn two_six(own: &str) -> String {
+    let is_number = |c: char| c.is_ascii_digit() || c == '.';
+    let rest = own.trim_start_matches(is_number);
+    let minor: u32 = own.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or_default();
+    format!("2.6.{}{rest}", minor + 60)
+}
+
+/// When the rounds ran. Of units, the second round has two passes, of which the record tells the last.
+fn spans(first: &RoundRecord, second: &RoundRecord) -> [Span; 2] {
+    let end = |round: &RoundRecord| seconds(round.started + round.outcome.usage.wall_ms.div_ceil(1000));
+    let span = |start: u64, round: &RoundRecord| Span {
+        start: seconds(start),
+        end: end(round),
+        ahead: round.setting.clock_offset,
+        east: zone(&round.setting.timezone).1,
+    };
+    [span(first.started, first), span(first.started, second)]
+}
+
+fn seconds(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The name of a time zone as programs print it, and the seconds by which it is east of Greenwich.
+///
+/// Reads `UTC` and what POSIX calls `<+1245>-12:45`; of others nothing is known.
+fn zone(timezone: &str) -> (String, i64) {
+    let read = || {
+        let (name, west) = timezone.strip_prefix('<')?.split_once('>')?;
+        let (hours, minutes) = west.split_once(':').unwrap_or((west, "0"));
+        let sign = if hours.starts_with('-') { 1 } else { -1 };
+        let hours: i64 = hours.trim_start_matches(['-', '+']).parse().ok()?;
+        Some((name.to_owned(), sign * (hours * 3600 + minutes.parse::<i64>().ok()? * 60)))
+    };
+    read().unwrap_or_else(|| (timezone.to_owned(), 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eadem_model::Digest;
+
+    #[test]
+    fn a_zone_tells_how_far_east_it_is() {
+        assert_eq!(zone("UTC"), ("UTC".to_owned(), 0));
+        assert_eq!(zone("<+1245>-12:45"), ("+1245".to_owned(), 45_900));
+        assert_eq!(zone("<-03>3"), ("-03".to_owned(), -10_800));
+    }
+
+    #[test]
+    fn a_release_of_two_six_keeps_the_minor_number_and_the_end() {
+        assert_eq!(two_six("6.12.48+deb13-amd64"), "2.6.72+deb13-amd64");
+        assert_eq!(two_six("6.18.44-fc-v769"), "2.6.78-fc-v769");
+    }
+
+    #[test]
+    fn every_value_of_both_settings_can_be_searched_for() {
+        let (first, second) = (Setting::baseline(), Setting::varied(&Digest::of(b"x")));
+        let values = values(&first, &second);
+        let of = |name: &str| values.iter().find(|one| one.name == name).expect("it is known").values.clone();
+        assert_eq!(of("uid"), ["1000".to_owned(), second.user.uid.to_string()]);
+        assert_eq!(of("umask"), ["0022", "0077"]);
+        assert_eq!(of("environment"), ["", second.noise["EADEM_NOISE"].as_str()]);
+        assert!(values.iter().all(|one| one.name == "processors" || one.values[0] != one.values[1]));
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use eadem_explain::Knowledge;
 use eadem_model::{
     Cause, Confidence, Explanation, Finding, Plan, Reason, RoundRecord, Tree, Trial, Variation,
 };
@@ -40,7 +41,7 @@ pub(crate) struct Case<'a> {
 /// of them makes the difference, as far as the bytes do not tell.
 pub(crate) fn inquire(bench: &Bench<'_>, job: &Job, case: &Case<'_>) -> Result<Found, FlowError> {
     let [first, second] = case.rounds;
-    let known = explanation::known(&first.setting, &second.setting);
+    let known = explanation::knowledge(first, second);
     let mut explanation = explanation::of_rounds(bench.store, first, second).unwrap_or_default();
     let check = second.units.as_ref().and_then(|units| units.check.as_ref());
     let mut suspects = match (case.units, check) {
@@ -90,13 +91,24 @@ fn searched(
     suspects: &[Suspect],
 ) -> Result<Searched, FlowError> {
     let Case { plan, rounds, units, most } = *case;
-    let mut trials =
-        Trials { bench, job, plan, rounds, units, suspects, most, made: Vec::new(), is_over: false };
+    let mut trials = Trials {
+        bench,
+        job,
+        plan,
+        rounds,
+        units,
+        suspects,
+        most,
+        made: Vec::new(),
+        last: None,
+        is_over: false,
+    };
     let Some(again) = trials.run(&BTreeSet::new())? else {
         return Ok((vec![Vec::new(); suspects.len()], false, told(trials)));
     };
-    let by_chance: Vec<bool> =
-        suspects.iter().zip(&again).map(|(suspect, tree)| is_chance(bench, suspect, tree.as_ref())).collect();
+    let known = trials.last.as_ref().map(|last| explanation::knowledge(rounds[0], last)).unwrap_or_default();
+    let is_chance = |(suspect, tree): (_, &Option<Tree>)| is_chance(bench, suspect, tree.as_ref(), &known);
+    let by_chance: Vec<bool> = suspects.iter().zip(&again).map(is_chance).collect();
     let mut causes = Vec::new();
     for (index, suspect) in suspects.iter().enumerate() {
         causes.push(match (&again[index], by_chance[index]) {
@@ -114,9 +126,9 @@ fn told(trials: Trials<'_>) -> Vec<Trial> {
 }
 
 /// Whether something differs in two equal rounds, and in more than the time, which is never the same.
-fn is_chance(bench: &Bench<'_>, suspect: &Suspect, again: Option<&Tree>) -> bool {
+fn is_chance(bench: &Bench<'_>, suspect: &Suspect, again: Option<&Tree>, known: &Knowledge) -> bool {
     let Some(again) = again.filter(|_| !suspect.is_expected) else { return false };
-    let explanation = explanation::explain_trees(bench.store, &suspect.trees[0], again, &[]);
+    let explanation = explanation::explain_trees(bench.store, &suspect.trees[0], again, known);
     let is_time = |finding: &Finding| {
         !finding.follows.is_empty() || finding.causes.iter().all(|cause| cause.cause == Reason::Timestamp)
     };
@@ -165,13 +177,13 @@ fn of_variation(Culprit { variation, alone }: Culprit, proven: bool) -> Cause {
         }
     };
     let confidence = if proven { Confidence::Proven } else { Confidence::Likely };
-    Cause { remedy: eadem_explain::remedy(&cause).to_owned(), cause, evidence, confidence }
+    Cause { remedy: eadem_explain::remedy(&cause), cause, evidence, confidence }
 }
 
 fn chance() -> Cause {
     let cause = Reason::Random;
     Cause {
-        remedy: eadem_explain::remedy(&cause).to_owned(),
+        remedy: eadem_explain::remedy(&cause),
         cause,
         evidence: "two equal rounds differ as well: random numbers, a race, or the order of a hash table"
             .to_owned(),

@@ -1,6 +1,6 @@
 //! Compares what a verification built with what somebody published.
 
-use eadem_explain::Bounds;
+use eadem_explain::{Bounds, Knowledge};
 use eadem_model::{At, Digest, Entry, Explanation, Published, Record, Tree, TreePath, Verdict};
 use eadem_store::{Mapped, Store, StoreError};
 
@@ -74,7 +74,7 @@ fn compared(store: &Store, (path, built, claim): Pair<'_>) -> Result<Published, 
 fn explained(store: &Store, published: &Mapped, built: &Digest) -> Result<Explanation, StoreError> {
     let path = store.file_path(built);
     let built = Mapped::of(&store.open_blob(built)?).at(path)?;
-    Ok(eadem_explain::files(published.as_ref(), built.as_ref(), &[], Bounds::default()))
+    Ok(eadem_explain::files(published.as_ref(), built.as_ref(), &Knowledge::default(), Bounds::default()))
 }
 
 #[cfg(test)]

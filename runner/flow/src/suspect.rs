@@ -1,7 +1,7 @@
 //! What differs between two rounds, one by one: a unit that does so by itself, or an output of one room.
 
 use eadem_cargo::Ledger;
-use eadem_explain::Known;
+use eadem_explain::Knowledge;
 use eadem_model::{
     Cause, Confidence, Digest, Exception, Explanation, Finding, Reason, RoundRecord, Spot, Tree, TreePath,
     UnitsCheck,
@@ -62,7 +62,12 @@ fn is_unexplained(finding: &Finding) -> bool {
 }
 
 /// The units that differ by themselves.
-pub(crate) fn of_units(store: &Store, ledger: &Ledger, check: &UnitsCheck, known: &[Known]) -> Vec<Suspect> {
+pub(crate) fn of_units(
+    store: &Store,
+    ledger: &Ledger,
+    check: &UnitsCheck,
+    known: &Knowledge,
+) -> Vec<Suspect> {
     let suspect = |(suspect, blame): (eadem_cargo::Suspect, &eadem_model::Blame)| {
         let eadem_cargo::Suspect { key, trees } = suspect;
         let explanation = explanation::explain_trees(store, &trees[0], &trees[1], known);

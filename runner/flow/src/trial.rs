@@ -29,6 +29,8 @@ pub(crate) struct Trials<'a> {
     pub(crate) most: usize,
     /// Those that were made.
     pub(crate) made: Vec<(Trial, Differing)>,
+    /// The round of the last one.
+    pub(crate) last: Option<RoundRecord>,
     /// Whether one of them could not be made.
     pub(crate) is_over: bool,
 }
@@ -63,7 +65,8 @@ impl Trials<'_> {
         let Some((record, differing)) = differing else {
             return Ok(self.give_up("it made other units than the first round"));
         };
-        let trial = self.told(these, record, &differing);
+        let trial = self.told(these, &record, &differing);
+        self.last = Some(record);
         self.made.push((trial, differing.clone()));
         Ok(Some(differing))
     }
@@ -92,10 +95,10 @@ impl Trials<'_> {
         Some(self.suspects.iter().map(changed).collect())
     }
 
-    fn told(&self, these: &BTreeSet<Variation>, record: RoundRecord, differing: &Differing) -> Trial {
+    fn told(&self, these: &BTreeSet<Variation>, record: &RoundRecord, differing: &Differing) -> Trial {
         let differed = self.suspects.iter().zip(differing).filter(|(_, tree)| tree.is_some());
         let differed = differed.map(|(suspect, _)| suspect.name.clone()).collect();
-        Trial { varied: these.clone(), differed, log: record.log }
+        Trial { varied: these.clone(), differed, log: record.log.clone() }
     }
 
     fn give_up(&self, why: &str) -> Option<Differing> {

@@ -206,6 +206,10 @@ pub enum Reason {
     NameHash,
     /// Bytes without any likeness, or an identifier.
     Random,
+    /// Where something lay in memory.
+    Address,
+    /// Bytes between the fields of a record, which nobody has set.
+    Padding,
     /// The code is another one.
     Code,
     /// No rule knows it.

@@ -161,6 +161,8 @@ pub fn reason(reason: &Reason) -> String {
         Reason::BuildId => "the build-id".to_owned(),
         Reason::NameHash => "a hash in names".to_owned(),
         Reason::Random => "random, or a digest".to_owned(),
+        Reason::Address => "an address in memory".to_owned(),
+        Reason::Padding => "bytes that nobody has set".to_owned(),
         Reason::Code => "other code".to_owned(),
         Reason::Unknown => "unknown".to_owned(),
     }

@@ -119,6 +119,8 @@ const fn id(reason: &Reason) -> &'static str {
         Reason::BuildId => "build-id",
         Reason::NameHash => "name-hash",
         Reason::Random => "random",
+        Reason::Address => "address",
+        Reason::Padding => "padding",
         Reason::Code => "code",
         Reason::Unknown => "unknown",
     }

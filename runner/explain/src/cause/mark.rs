@@ -1,4 +1,4 @@
-//! The rule of identifiers: hashes in names, and digits without any likeness.
+//! The rule of identifiers: hashes in names, addresses, made-up names, and digits without any likeness.
 
 use std::sync::LazyLock;
 
@@ -13,6 +13,16 @@ static NAMES: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the expression is a constant")
 });
 
+/// Where Linux puts programs, libraries and stacks on 64 bits: `0x55…`, `0x56…`, `0x7e…`, `0x7f…`.
+static ADDRESSES: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new("0x(?:7[ef]|5[56])[0-9a-f]{10}(?-u:\\b)").expect("the expression is a constant")
+});
+
+/// As `mktemp` and its like make names up; with their directory they are paths.
+static TEMPORARY: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new("(?-u:\\b)te?mp[._-]?[0-9A-Za-z_]{6,}").expect("the expression is a constant")
+});
+
 /// UUIDs, and hexadecimal digits that are too many for a number.
 static RANDOM: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new("[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|(?:0x)?[0-9a-fA-F]{12,}")
@@ -21,8 +31,12 @@ static RANDOM: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Takes identifiers out of both sides, if there are as many.
 pub(super) fn take(sides: &mut Sides) -> Vec<Cause> {
-    let rules =
-        [(&NAMES, Reason::NameHash, Confidence::Likely), (&RANDOM, Reason::Random, Confidence::Unknown)];
+    let rules = [
+        (&NAMES, Reason::NameHash, Confidence::Likely),
+        (&ADDRESSES, Reason::Address, Confidence::Likely),
+        (&TEMPORARY, Reason::TemporaryName, Confidence::Likely),
+        (&RANDOM, Reason::Random, Confidence::Unknown),
+    ];
     let mut causes = Vec::new();
     for (shape, reason, confidence) in rules {
         if let Some(evidence) = mark(sides, shape) {

@@ -78,7 +78,8 @@ impl Parts {
             let name = path.strip_prefix("/home/");
             path == "/root" || name.is_some_and(|name| !name.contains('/'))
         };
-        let temporary = ["/tmp", "/var/tmp", "/dev/shm"].contains(&self.before.as_str());
+        let temporary = ["/tmp", "/var/tmp", "/dev/shm"].contains(&self.before.as_str())
+            || self.middles.iter().all(|name| name.starts_with("tmp"));
         match () {
             () if sides.iter().all(home) => Reason::Home,
             () if temporary && are_made_up(&self.middles) => Reason::TemporaryName,

@@ -84,7 +84,7 @@ impl Atlas {
         };
         let sides = [left.data, right.data];
         let changed =
-            content::moved_texts(sides, regions).into_iter().chain(content::moved_words(sides, regions));
+            content::changed_texts(sides, regions).into_iter().chain(content::moved_words(sides, regions));
         let place =
             |it: Region| (left.address + it.first.start as u64, right.address + it.second.start as u64);
         self.twins.extend(changed.map(place));

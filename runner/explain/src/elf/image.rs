@@ -1,11 +1,12 @@
 //! One ELF file, as far as it is compared.
 
-use std::{collections::BTreeMap, io::Read};
+use std::{collections::BTreeMap, io::Read, sync::LazyLock};
 
 use object::{
     CompressionFormat, Endianness, File, Object, ObjectKind, ObjectSection, ObjectSegment, ObjectSymbol,
     SymbolKind,
 };
+use regex::Regex;
 
 use super::{Nature, Pair};
 
@@ -172,15 +173,42 @@ fn symbols<'a>(file: &File<'a>, places: &BTreeMap<usize, usize>) -> Vec<Symbol<'
     if symbols.is_empty() { of(file.dynamic_symbols()) } else { symbols }
 }
 
-/// Pairs sections by name; those of one name in their order.
+/// What GCC appends to the names of sections for the linker: a number that it draws.
+static DRAWN: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("[.][0-9a-f]{6,16}$").expect("the expression is a constant"));
+
+/// Pairs sections by name; those of one name in their order. Of what is left, by name without what a compiler drew.
 pub(crate) fn pairs(first: &Image<'_>, second: &Image<'_>) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    let mut left = [vec![true; first.sections.len()], vec![true; second.sections.len()]];
+    for key in [whole, without_drawn] {
+        let more = paired(first, second, key, &left);
+        for Pair { first, second, .. } in &more {
+            (left[0][*first], left[1][*second]) = (false, false);
+        }
+        pairs.extend(more);
+    }
+    pairs.sort_by_key(|pair| pair.first);
+    pairs
+}
+
+fn whole(name: &str) -> &str {
+    name
+}
+
+fn without_drawn(name: &str) -> &str {
+    DRAWN.find(name).map_or(name, |drawn| &name[..drawn.start()])
+}
+
+/// Pairs those sections that are left.
+fn paired(first: &Image<'_>, second: &Image<'_>, key: fn(&str) -> &str, left: &[Vec<bool>; 2]) -> Vec<Pair> {
     let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (index, section) in second.sections.iter().enumerate().rev() {
-        by_name.entry(&section.name).or_default().push(index);
+    for (index, section) in second.sections.iter().enumerate().rev().filter(|(index, _)| left[1][*index]) {
+        by_name.entry(key(&section.name)).or_default().push(index);
     }
     let pair = |(index, section): (usize, &Section<'_>)| {
-        let other = by_name.get_mut(section.name.as_str())?.pop()?;
+        let other = by_name.get_mut(key(&section.name))?.pop()?;
         Some(Pair { first: index, second: other, nature: section.nature, regions: None })
     };
-    first.sections.iter().enumerate().filter_map(pair).collect()
+    first.sections.iter().enumerate().filter(|(index, _)| left[0][*index]).filter_map(pair).collect()
 }

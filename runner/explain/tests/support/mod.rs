@@ -4,7 +4,7 @@
 
 use std::io::{Cursor, Write};
 
-use eadem_explain::{Bounds, Known, files};
+use eadem_explain::{Bounds, Knowledge, files};
 use eadem_model::{Change, Explanation, Finding, Spot};
 
 /// A member: its name, content, time and owner.
@@ -86,14 +86,14 @@ pub(crate) fn zstd(content: &[u8]) -> Vec<u8> {
 }
 
 /// What is told of two files, with known values.
-pub(crate) fn told_with(first: &[u8], second: &[u8], known: &[Known]) -> Vec<String> {
+pub(crate) fn told_with(first: &[u8], second: &[u8], known: &Knowledge) -> Vec<String> {
     let Explanation { findings, .. } = files(first, second, known, Bounds::default());
     findings.iter().map(line).collect()
 }
 
 /// What is told of two files.
 pub(crate) fn told(first: &[u8], second: &[u8]) -> Vec<String> {
-    told_with(first, second, &[])
+    told_with(first, second, &Knowledge::default())
 }
 
 /// `PLACE: CHANGE, CAUSE CONFIDENCE`

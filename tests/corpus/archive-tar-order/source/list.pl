@@ -1,0 +1,2 @@
+my %words = map { $_ => -s } glob "[a-h]*";
+print "$_\n" for keys %words;

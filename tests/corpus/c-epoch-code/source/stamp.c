@@ -1,0 +1,4 @@
+unsigned int built(void)
+{
+	return BUILT;
+}

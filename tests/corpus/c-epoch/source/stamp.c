@@ -1,0 +1,2 @@
+const long built = BUILT;
+const int bytes[] = {1, 2, 3};

@@ -1,0 +1,6 @@
+//! Tells where it was built.
+
+/// The machine.
+pub fn host() -> &'static str {
+    env!("HOST_OF_BUILD")
+}

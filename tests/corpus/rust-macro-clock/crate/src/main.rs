@@ -1,0 +1,5 @@
+static BUILT: u64 = now::now!();
+
+fn main() {
+    println!("{}", std::hint::black_box(BUILT));
+}

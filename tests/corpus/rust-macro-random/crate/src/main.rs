@@ -1,0 +1,5 @@
+static SEED: [u8; 16] = seed::seed!();
+
+fn main() {
+    println!("{:?}", std::hint::black_box(&SEED));
+}

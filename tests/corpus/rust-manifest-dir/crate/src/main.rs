@@ -1,0 +1,3 @@
+fn main() {
+    println!("data lies in {}/data", env!("CARGO_MANIFEST_DIR"));
+}

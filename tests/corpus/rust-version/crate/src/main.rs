@@ -1,0 +1,3 @@
+fn main() {
+    println!("rust-version {}", env!("VERSION_LINE"));
+}
