@@ -145,7 +145,7 @@ fn an_unknown_option_is_a_fault_of_usage() {
 #[test]
 fn a_command_that_is_not_built_yet_is_absent_from_the_help() {
     let help = World::new().eadem(["--help"]).exit(0).stdout();
-    let built = "lock fetch build verify diff explain plan shell ls log show store image doctor";
+    let built = "lock fetch build verify diff explain plan shell ls log show store image schema doctor";
     for command in built.split(' ') {
         assert!(help.lines().any(|line| line.trim_start().starts_with(&format!("{command} "))), "{help}");
     }
