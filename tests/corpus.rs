@@ -16,6 +16,9 @@ use crate::support::{REPOSITORY, disk, lane::Lane, world::World};
 /// As many projects of a hundred must have just the causes that they expect.
 const NAMED: usize = 95;
 
+/// As many builds beyond the two rounds may be made for a cause.
+const MOST_TRIALS: usize = 7;
+
 /// The groups, by how the names of their projects begin.
 const GROUPS: [&str; 4] = ["archive-", "c-", "rust-", "shell-"];
 
@@ -43,6 +46,8 @@ struct Expected {
 #[derive(Debug)]
 struct Said {
     causes: BTreeMap<Reason, Confidence>,
+    /// How many builds it took beyond the two rounds.
+    n_trials: usize,
     /// Package, duty and macros of each unit that differs by itself.
     blame: Vec<(String, Duty, Vec<String>)>,
 }
@@ -76,6 +81,12 @@ impl Verified {
         self.said.blame == wanted.collect::<Vec<_>>()
     }
 
+    /// A cause takes seven builds beyond the two rounds at most.
+    fn takes_few_builds(&self) -> bool {
+        let Expected { causes, likely, .. } = &self.expected;
+        (1..=MOST_TRIALS * (causes.len() + likely.len())).contains(&self.said.n_trials)
+    }
+
     /// Causes that are called proven, and are none.
     fn falsely_proven(&self) -> bool {
         let is_wrong = |reason: &Reason| !self.expected.causes.contains(reason);
@@ -92,7 +103,8 @@ impl fmt::Display for Verified {
             self.said.blame.iter().map(|(package, duty, _)| format!("the {duty} of {package}")).collect();
         let (causes, blame) = (causes.join(", "), blame.join(", "));
         let (causes_are, blame_is) = (judged(self.names_the_causes()), judged(self.blames_the_package()));
-        write!(f, "{:24} {causes_are} {causes:40} {blame_is} {blame}", self.name)
+        let n_trials = self.said.n_trials;
+        write!(f, "{:24} {causes_are} {causes:40} {n_trials} {blame_is} {blame}", self.name)
     }
 }
 
@@ -119,12 +131,13 @@ fn said(lane: &Lane, name: &str) -> Said {
         .unwrap_or_else(|| panic!("no verdict\n{run}"));
     assert!(is_difference(&verdict["verdict"]), "{run}");
     let explanation: Explanation = read(&verdict["explanation"]);
-    Said { causes: causes(&explanation), blame: blame(&verdict) }
+    let n_trials = verdict["trials"].as_array().map_or(0, Vec::len);
+    Said { causes: causes(&explanation), n_trials, blame: blame(&verdict) }
 }
 
 /// What differs at random may have a verdict of its own.
 fn is_difference(verdict: &Value) -> bool {
-    [Verdict::Differs.as_str(), "flaky"].iter().any(|word| verdict == word)
+    [Verdict::Differs, Verdict::Flaky].iter().any(|word| verdict == word.as_str())
 }
 
 fn read<T: for<'de> Deserialize<'de>>(value: &Value) -> T {
@@ -173,6 +186,7 @@ fn verify(group: &str) {
     let n_right = all.iter().filter(|one| one.names_the_causes()).count();
     assert!(n_right * 100 >= all.len() * NAMED, "too few causes are right\n{table}");
     assert!(all.iter().all(Verified::blames_the_package), "a package is blamed wrongly\n{table}");
+    assert!(all.iter().all(Verified::takes_few_builds), "too many builds were made\n{table}");
     assert!(!all.iter().any(Verified::falsely_proven), "a cause is called proven and is none\n{table}");
 }
 

@@ -50,7 +50,10 @@ pub(crate) fn inquire(bench: &Bench<'_>, job: &Job, case: &Case<'_>) -> Result<F
     };
     let (causes, is_flaky, trials) = searched(bench, job, case, &suspects)?;
     for (suspect, causes) in suspects.iter_mut().zip(causes) {
-        suspect.unexplained().for_each(|finding| add(finding, &causes));
+        let is_chance = causes.iter().any(|cause| cause.cause == Reason::Random);
+        // A shape that is known says more than that it is chance.
+        let takes = |finding: &&mut Finding| !is_chance || is_unknown(finding);
+        suspect.unexplained().filter(takes).for_each(|finding| add(finding, &causes));
     }
     let told: Vec<Explanation> = suspects.into_iter().map(|suspect| suspect.explanation).collect();
     if case.units.is_none() {
@@ -66,19 +69,30 @@ pub(crate) fn inquire(bench: &Bench<'_>, job: &Job, case: &Case<'_>) -> Result<F
 /// Where one unit alone does, and for one reason, all else follows from that.
 fn join(explanation: &mut Explanation, of_units: &[Explanation]) {
     let causes: Vec<Cause> = of_units.iter().flat_map(Explanation::causes).cloned().collect();
-    let is_sure = causes.len() == 1;
-    for finding in &mut explanation.findings {
-        if !finding.causes.iter().all(|cause| cause.confidence == Confidence::Unknown) {
-            continue;
-        }
-        let known = causes.iter().filter(|cause| cause.confidence != Confidence::Unknown);
-        let confidence = |cause: &Cause| if is_sure { cause.confidence } else { Confidence::Likely };
-        let joined: Vec<Cause> =
-            known.map(|cause| Cause { confidence: confidence(cause), ..cause.clone() }).collect();
-        if finding.follows.is_empty() {
-            add(finding, &joined);
+    let confidence = |cause: &Cause| if causes.len() == 1 { cause.confidence } else { Confidence::Likely };
+    let known = causes.iter().filter(|cause| cause.confidence != Confidence::Unknown);
+    let known: Vec<Cause> =
+        known.map(|cause| Cause { confidence: confidence(cause), ..cause.clone() }).collect();
+    for finding in explanation.findings.iter_mut().filter(|finding| finding.follows.is_empty()) {
+        surer(finding, &known);
+        if is_unknown(finding) {
+            add(finding, &known);
         }
     }
+}
+
+/// What is surer of the units is so of what they left.
+fn surer(finding: &mut Finding, known: &[Cause]) {
+    for cause in &mut finding.causes {
+        let same = known.iter().find(|other| other.cause == cause.cause);
+        if let Some(other) = same.filter(|other| other.confidence < cause.confidence) {
+            *cause = other.clone();
+        }
+    }
+}
+
+fn is_unknown(finding: &Finding) -> bool {
+    finding.causes.iter().all(|cause| cause.confidence == Confidence::Unknown)
 }
 
 /// The causes that trials give to each suspect, and whether chance is one.

@@ -50,14 +50,16 @@ impl Suspect {
         self.is_expected || !self.explanation.findings.iter().any(is_unexplained)
     }
 
-    /// The places whose cause is neither proven nor the time, which no trial can hold still.
+    /// The places whose cause is not known for certain, and may be found by trying.
     pub(crate) fn unexplained(&mut self) -> impl Iterator<Item = &mut Finding> {
         self.explanation.findings.iter_mut().filter(|finding| is_unexplained(finding))
     }
 }
 
 fn is_unexplained(finding: &Finding) -> bool {
-    let explains = |cause: &Cause| cause.confidence == Confidence::Proven || cause.cause == Reason::Timestamp;
+    // No trial holds the time still; and where memory leaks, whatever moves it is no cause.
+    let is_beyond = |reason: &Reason| matches!(reason, Reason::Timestamp | Reason::Address | Reason::Padding);
+    let explains = |cause: &Cause| cause.confidence == Confidence::Proven || is_beyond(&cause.cause);
     finding.follows.is_empty() && !finding.causes.iter().any(explains)
 }
 
