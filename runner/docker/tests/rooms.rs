@@ -30,8 +30,8 @@ use std::{
 };
 
 use eadem_model::{
-    Applied, Architecture, Cancel, DirectoryOrder, Ending, Engine, EngineError, Input, Level, Limit, Means,
-    Root, Round, Setting, Text, Users,
+    Applied, Architecture, Cancel, DirectoryOrder, Ending, Engine, EngineError, Input, Kernel, Level, Limit,
+    Means, Root, Round, Setting, Text, Users,
 };
 use escape::attempts_to_get_out_are_answered_but_for_these_as_in_native_rooms;
 use support::{
@@ -205,6 +205,7 @@ fn what_cannot_be_varied_is_said(world: &World<'_>) {
     let mut round = shell("true");
     round.setting.order = DirectoryOrder::Shuffled(1);
     round.setting.clock_offset = 1;
+    round.setting.kernel = Kernel::TwoSix;
     let run = world.run(&round);
     let outcome = run.outcome();
     let skipped: Vec<&str> = outcome.skipped.iter().map(|skipped| skipped.variation.as_str()).collect();

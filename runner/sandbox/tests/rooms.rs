@@ -220,7 +220,9 @@ fn varied(round: Round) -> Round {
 }
 
 fn a_varied_round_differs_in_everything_that_can_be_seen(world: &World) {
-    let round = varied(shell("id -u; id -un; id -g; hostname; umask; pwd; ls $HOME; ls -ld $HOME"));
+    let round = varied(shell(
+        "id -u; id -un; id -g; hostname; umask; pwd; ls $HOME; ls -ld $HOME; cat /proc/self/personality",
+    ));
     let setting = round.setting.clone();
     let log = world.run(&round).success();
     let lines: Vec<&str> = log.lines().collect();
@@ -229,6 +231,8 @@ fn a_varied_round_differs_in_everything_that_can_be_seen(world: &World) {
     assert_eq!(lines[..4], expected);
     assert_eq!(lines[4..6], ["0077", setting.roots.target.as_str()]);
     assert!(lines[6].starts_with("drwxr-xr-x") && lines[6].contains(&user.name), "{}", lines[6]);
+    // Addresses are fixed, and the kernel calls itself 2.6.
+    assert_eq!(lines[7], "00060000");
 }
 
 fn nothing_of_the_host_shows_in_the_mounts(world: &World) {
