@@ -1,6 +1,7 @@
 //! What somebody published: a file, or a list of digests as `sha256sum` writes it.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -52,11 +53,22 @@ fn list(path: &Path, text: &str) -> Result<Vec<Claim>, Report> {
         Ok(Claim { name: name.to_owned(), digest, bytes: beside(path, name, &digest) })
     };
     let claims = lines(text).map(claim).collect::<Result<Vec<_>, Report>>()?;
+    if let Some(name) = contradicted(&claims) {
+        let message = format!("{} names `{name}` twice, with different digests", path.maybe_quote());
+        return Err(Report::new(Exit::Invalid, message));
+    }
     if claims.is_empty() {
         let message = format!("{} lists no digest", path.maybe_quote());
         return Err(Report::new(Exit::Invalid, message).hint(HINT));
     }
     Ok(claims)
+}
+
+/// A name with two digests.
+fn contradicted(claims: &[Claim]) -> Option<&str> {
+    let mut digests = BTreeMap::new();
+    let mut names = claims.iter().map(|claim| (claim.name.as_str(), claim.digest));
+    names.find(|(name, digest)| *digests.entry(*name).or_insert(*digest) != *digest).map(|(name, _)| name)
 }
 
 /// The file that a list names, if it lies beside the list and is what the list says.

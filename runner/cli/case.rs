@@ -53,7 +53,7 @@ pub(crate) fn of_verification(file: &RecipeFile, place: String, verification: &V
         verdict: Some(verification.verdict()),
         fault: None,
         record: Some(verification.record.clone()),
-        is_proof: verification.is_proof,
+        is_proof: verification.proof.is_some(),
         differences: verification.differences.clone(),
         crates: Vec::new(),
         logs: Vec::new(),
@@ -103,10 +103,20 @@ fn log(store: &Store, record: &Record, round: &RoundRecord) -> Option<Log> {
     store.read_log(&round.log, take).ok()?;
     // A third pass gives the second round's outputs, and its log has a name of its own.
     let (_, n_pass) = round.log.strip_suffix(".zst")?.rsplit_once('-')?;
-    let command = format!("eadem log {} {} --round {n_pass}", record.run, record.recipe);
+    // A proof of another run brings the logs of that one, which may be of another recipe.
+    let (run, recipe) = of_log(&round.log)?;
+    let command = format!("eadem log {run} {recipe} --round {n_pass}");
     let (n_before, lines) = tail.finish();
     let n_round = 1 + record.rounds.iter().position(|other| other.log == round.log)?;
     Some(Log { n_round, command, n_before, lines })
+}
+
+/// The run and the recipe of a log, by its name: `SECONDS-NONCE-RECIPE-ROUND.zst`.
+fn of_log(name: &str) -> Option<(String, &str)> {
+    let (rest, _) = name.rsplit_once('-')?;
+    let mut parts = rest.splitn(3, '-');
+    let (seconds, nonce, recipe) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((format!("{seconds}-{nonce}"), recipe))
 }
 
 /// The last lines of a log, none of them longer than anybody reads.

@@ -44,14 +44,19 @@ impl Project {
 
     /// The recipes that `words` name; all of the project if there are none.
     pub(crate) fn recipes(&self, words: &[String]) -> Result<Vec<RecipeFile>, Report> {
+        self.recipe_words(words)?.iter().map(|word| self.recipe(word)).collect()
+    }
+
+    /// The words themselves, or the names of all recipes if there are none.
+    pub(crate) fn recipe_words(&self, words: &[String]) -> Result<Vec<String>, Report> {
         if !words.is_empty() {
-            return words.iter().map(|word| self.recipe(word)).collect();
+            return Ok(words.to_vec());
         }
         let names = self.names("recipes")?;
         if names.is_empty() {
             return Err(Report::new(Exit::Usage, "the project has no recipes"));
         }
-        names.iter().map(|name| self.recipe(name)).collect()
+        Ok(names)
     }
 
     /// The names of all images.
@@ -83,7 +88,7 @@ impl Project {
     }
 
     /// Reads the recipe that a word names: a name of the project, or the path of a file.
-    fn recipe(&self, word: &str) -> Result<RecipeFile, Report> {
+    pub(crate) fn recipe(&self, word: &str) -> Result<RecipeFile, Report> {
         let is_path = word.contains('/') || word.ends_with(".yaml");
         let path = if is_path { word.into() } else { self.root.join("recipes").join(format!("{word}.yaml")) };
         let Some(recipe) = self.read::<Recipe>(&path)? else {

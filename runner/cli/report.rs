@@ -15,7 +15,6 @@ use os_display::Quotable;
 
 use crate::{
     exit::Exit,
-    history,
     paint::{line, plain},
 };
 
@@ -74,6 +73,12 @@ impl Report {
     /// Lets the commands in hints have the options that were typed.
     pub(crate) fn with_options(mut self, options: &str) -> Self {
         self.hints.iter_mut().for_each(|hint| *hint = with_options(hint, options));
+        self
+    }
+
+    /// With the status of what came before, if that was graver.
+    pub(crate) fn at_least(mut self, before: Exit) -> Self {
+        self.exit = before.worst(self.exit);
         self
     }
 
@@ -256,11 +261,6 @@ impl From<FlowError> for Report {
                 .hint("leave out --isolation weak: weak rooms cannot be entered, those of native, docker and oci:RUNTIME can"),
             FlowError::KeptInUse { ref recipe } => Self::of(Exit::Usage, &error)
                 .hint(format!("eadem shell --clean {recipe} enters a fresh room")),
-            FlowError::Unclaimed { ref outputs, ref named, .. } => {
-                let outputs: Vec<&str> = outputs.iter().map(eadem_model::TreePath::as_str).collect();
-                let report = Self::of(Exit::Usage, &error).fact(format!("it leaves {}", outputs.join(", ")));
-                report.fact(format!("named are {}", history::listed(named.iter())))
-            }
             FlowError::Path(ref path) => Self::of(Exit::Invalid, path),
             FlowError::Build(failure) => (*failure).into(),
         }

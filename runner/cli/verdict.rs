@@ -1,7 +1,7 @@
 //! What is said of a verification.
 
 use eadem_flow::Verification;
-use eadem_model::{Base, Entry, Name, OutputDifference, UnitsCheck, UnitsRecord, Verdict};
+use eadem_model::{Base, Entry, Name, OutputDifference, Record, UnitsCheck, UnitsRecord, Variation, Verdict};
 use eadem_report::{blamed, finding, notes, output, stale, worded_blame};
 use serde_json::json;
 
@@ -51,7 +51,7 @@ fn value(verification: &Verification) -> serde_json::Value {
         "recipe": record.recipe,
         "verdict": verification.verdict(),
         "plan": record.plan,
-        "proof": verification.proof(),
+        "proof": verification.proof,
         "rounds": record.rounds,
         "differences": verification.differences.iter().map(difference).collect::<Vec<_>>(),
         "explanation": record.explanation,
@@ -64,7 +64,7 @@ fn value(verification: &Verification) -> serde_json::Value {
 
 fn print(console: &Console, verification: &Verification) {
     let record = &verification.record;
-    if let Some(run) = verification.proof() {
+    if let Some(run) = &verification.proof {
         console.talk(&format!("run {run} has proved this; --fresh builds again"));
     }
     let units = record.rounds.last().and_then(|round| round.units.as_ref());
@@ -73,6 +73,9 @@ fn print(console: &Console, verification: &Verification) {
     }
     for skipped in record.rounds.iter().flat_map(|round| &round.outcome.skipped) {
         console.warn(&format!("variation `{}` was not applied: {}", skipped.variation, skipped.reason));
+    }
+    if let Some(left) = left_out(record) {
+        console.warn(&left);
     }
     let code = if exit(verification.verdict()) == Exit::Done { "32;1" } else { "31;1" };
     console.print_judged(code, verification.verdict().as_str(), record.recipe.as_str());
@@ -87,7 +90,7 @@ fn print(console: &Console, verification: &Verification) {
         finding::lines(explanation).iter().for_each(|line| console.print(line));
         explanation.bounded.iter().chain(&explanation.unread).for_each(|what| console.warn(what));
     }
-    if let Some(Base { run, verdict }) = &record.base {
+    if let Some(Base { run, verdict, .. }) = &record.base {
         console.talk(&format!("its base, run {run}, was {verdict}"));
     }
     stale(record).iter().for_each(|line| console.warn(line));
@@ -97,9 +100,18 @@ fn print(console: &Console, verification: &Verification) {
     }
 }
 
+/// The variations that nobody wanted.
+fn left_out(record: &Record) -> Option<String> {
+    let [first, second, ..] = &record.rounds[..] else { return None };
+    let varies = first.setting.variations(&second.setting);
+    let left = Variation::ALL.into_iter().filter(|one| !varies.contains(one));
+    let left: Vec<&str> = left.map(Variation::as_str).collect();
+    (!left.is_empty()).then(|| format!("not varied, as it was chosen: {}", left.join(", ")))
+}
+
 /// Says what proofs stood for, and which units differ without any effect on the outputs.
 fn tell_units(console: &Console, verification: &Verification, units: &UnitsRecord, check: &UnitsCheck) {
-    if verification.is_proof {
+    if verification.proof.is_some() {
         return;
     }
     let UnitsCheck { proofs, ran, .. } = check;

@@ -14,7 +14,7 @@ pub(crate) fn run(runs: &Runs, console: &Console, store: &Store) -> Done {
     }
     for record in history::choose(&records, &runs.words)? {
         let differences = eadem_flow::differences(store, record)?;
-        let verification = Verification { record: record.clone(), differences, is_proof: false };
+        let verification = Verification { record: record.clone(), differences, proof: None };
         console.talk(&format!("run {} said of {}", record.run, record.recipe));
         verdict::say(console, &verification);
     }

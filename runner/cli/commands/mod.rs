@@ -100,11 +100,13 @@ impl<'a> Desk<'a> {
     /// Does `work` on each recipe; the status is that of the gravest outcome.
     pub(crate) fn each_recipe(&self, words: &[String], work: impl Fn(&RecipeFile) -> Done) -> Done {
         let mut exit = Exit::Done;
-        for file in self.project.recipes(words)? {
-            exit = match work(&file) {
+        for word in self.project.recipe_words(words)? {
+            let done = self.project.recipe(&word).and_then(|file| work(&file));
+            exit = match done {
                 Err(report) if self.keep_going && report.exit != Exit::Interrupted => {
                     exit.worst(self.console.fail(report))
                 }
+                Err(report) if report.exit != Exit::Interrupted => return Err(report.at_least(exit)),
                 done => exit.worst(done?),
             };
         }

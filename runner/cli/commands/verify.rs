@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use eadem_flow::{Job, Proofs, Terms, Verification};
-use eadem_model::{Base, Name, Recipe, Verdict};
+use eadem_model::{Base, Name, Recipe, TreePath, Verdict};
 use eadem_report::Case;
 
 use crate::{
@@ -61,7 +61,9 @@ fn one(verify: &Verify, desk: &Desk<'_>, file: &RecipeFile) -> (Case, Done) {
     match verified(verify, desk, &job) {
         Ok(verification) => {
             let case = case::of_verification(file, place, &verification);
-            (with_record(verify, desk, &job, case), Ok(say(desk, &verification)))
+            let done = Ok(say(desk, &verification))
+                .and_then(|exit| claimed(verify, &job.recipe, &verification, exit));
+            (with_record(verify, desk, &job, case), done)
         }
         Err(error) => {
             let (verdict, error) = undecided(desk, &file.recipe.name, error);
@@ -74,6 +76,19 @@ fn one(verify: &Verify, desk: &Desk<'_>, file: &RecipeFile) -> (Case, Done) {
 fn verified(verify: &Verify, desk: &Desk<'_>, job: &Job) -> Result<Verification, Report> {
     let terms = terms(verify, desk, &job.recipe)?;
     Ok(desk.at_bench(|bench| eadem_flow::verify(bench, job, &terms))?)
+}
+
+/// What is compared with something has to be named there; the verdict is told all the same.
+fn claimed(verify: &Verify, recipe: &Recipe, verification: &Verification, exit: Exit) -> Done {
+    if verify.against.is_empty() || !verification.record.published.is_empty() {
+        return Ok(exit);
+    }
+    let outputs: Vec<&str> = recipe.outputs.iter().map(TreePath::as_str).collect();
+    let message =
+        format!("what `{}` is compared with names none of its outputs, or several by one name", recipe.name);
+    let report =
+        Report::new(exit.worst(Exit::Usage), message).fact(format!("it leaves {}", outputs.join(", ")));
+    Err(report.hint("list them by their paths, as `sha256sum` does from above"))
 }
 
 /// The command line changes what the recipe chooses.
@@ -98,7 +113,9 @@ fn base(desk: &Desk<'_>, recipe: &Name, word: &str) -> Result<Option<Base>, Repo
     if found.is_none() {
         desk.console.warn(&format!("run `{word}` has not verified `{recipe}`, so it has no base"));
     }
-    Ok(found.and_then(|record| Some(Base { run: record.run.clone(), verdict: record.verdict? })))
+    Ok(found.and_then(|record| {
+        Some(Base { run: record.run.clone(), verdict: record.verdict?, varied: record.varied() })
+    }))
 }
 
 /// Adds what the store knows, if anybody wants to read it.

@@ -8,8 +8,8 @@ use eadem_model::Variation;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Culprit {
     pub(crate) variation: Variation,
-    /// Whether it makes the difference without any of the others.
-    pub(crate) alone: bool,
+    /// Whether it makes the difference without any of the others, if that was tried.
+    pub(crate) alone: Option<bool>,
 }
 
 /// Finds a variation without which the first ones of a list make no difference: by halving, and one trial more.
@@ -30,7 +30,7 @@ pub(crate) fn culprit<E>(
         }
     }
     let Some(variation) = with.checked_sub(1).map(|last| variations[last]) else { return Ok(None) };
-    let alone = with == 1 || differs(&[variation].into())?.unwrap_or_default();
+    let alone = if with == 1 { Some(true) } else { differs(&[variation].into())? };
     Ok(Some(Culprit { variation, alone }))
 }
 
@@ -54,7 +54,7 @@ mod tests {
     fn each_single_cause_is_found_within_the_logarithm_and_one() {
         for one in Variation::ALL {
             let (culprit, n_trials) = found(|these| these.contains(&one));
-            assert_eq!(culprit, Some(Culprit { variation: one, alone: true }));
+            assert_eq!(culprit, Some(Culprit { variation: one, alone: Some(true) }));
             assert!(n_trials <= 4 + 1, "{one}: {n_trials}");
         }
     }
@@ -63,14 +63,14 @@ mod tests {
     fn one_of_two_causes_is_found_and_the_other_one_is_left_for_the_next_search() {
         use Variation::{Locale, Umask};
         let (culprit, _) = found(|these| these.contains(&Umask) || these.contains(&Locale));
-        assert_eq!(culprit, Some(Culprit { variation: Umask, alone: true }));
+        assert_eq!(culprit, Some(Culprit { variation: Umask, alone: Some(true) }));
     }
 
     #[test]
     fn a_cause_that_wants_another_one_is_not_said_to_be_alone() {
         use Variation::{Locale, Umask};
         let (culprit, _) = found(|these| these.contains(&Umask) && these.contains(&Locale));
-        assert_eq!(culprit, Some(Culprit { variation: Locale, alone: false }));
+        assert_eq!(culprit, Some(Culprit { variation: Locale, alone: Some(false) }));
     }
 
     #[test]

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use eadem_cargo::{DriveError, Shape};
 use eadem_image::ImageError;
-use eadem_model::{Ending, EngineError, FetchError, Name, PathError, RunId, Rung, TreePath};
+use eadem_model::{Ending, EngineError, FetchError, Name, PathError, RunId, Rung};
 use eadem_source::SourceError;
 use eadem_store::StoreError;
 
-use crate::State;
+use crate::{State, round::FIRST_TRIAL};
 
 /// Why lock, fetch, build or verify stopped.
 #[derive(Debug, thiserror::Error)]
@@ -75,16 +75,6 @@ pub enum FlowError {
         /// Its name.
         engine: String,
     },
-    /// Nothing was published that could be compared with an output.
-    #[error("what `{recipe}` is compared with names none of its outputs")]
-    Unclaimed {
-        /// The recipe.
-        recipe: Name,
-        /// Its outputs.
-        outputs: Vec<TreePath>,
-        /// What is named instead.
-        named: Vec<String>,
-    },
     /// Two must not change the same files.
     #[error("what a failed build of `{recipe}` left is in use")]
     KeptInUse {
@@ -141,7 +131,11 @@ impl std::fmt::Display for BuildFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { recipe, n_round, ending, .. } = self;
         write!(f, "the build of `{recipe}` {}", ended(ending))?;
-        if *n_round > 1 { write!(f, " in round {n_round}") } else { Ok(()) }
+        match *n_round {
+            1 => Ok(()),
+            n if n < FIRST_TRIAL => write!(f, " in round 2"),
+            n => write!(f, " in trial {}", n - FIRST_TRIAL + 1),
+        }
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn inquire(bench: &Bench<'_>, job: &Job, case: &Case<'_>) -> Result<F
     for (suspect, causes) in suspects.iter_mut().zip(causes) {
         let is_chance = causes.iter().any(|cause| cause.cause == Reason::Random);
         // A shape that is known says more than that it is chance.
-        let takes = |finding: &&mut Finding| !is_chance || is_unknown(finding);
+        let takes = |finding: &&mut Finding| !is_chance || has_unknown(finding);
         suspect.unexplained().filter(takes).for_each(|finding| add(finding, &causes));
     }
     let told: Vec<Explanation> = suspects.into_iter().map(|suspect| suspect.explanation).collect();
@@ -64,11 +64,12 @@ pub(crate) fn inquire(bench: &Bench<'_>, job: &Job, case: &Case<'_>) -> Result<F
     Ok(Found { explanation, of_units: told, is_flaky, trials })
 }
 
-/// What is unknown of an output comes from the units that differ by themselves.
+/// What is unknown of an output comes from the unit that differs by itself, if there is one alone.
 ///
-/// Where one unit alone does, and for one reason, all else follows from that.
+/// Where that does so for one reason, all else follows from it.
 fn join(explanation: &mut Explanation, of_units: &[Explanation]) {
-    let causes: Vec<Cause> = of_units.iter().flat_map(Explanation::causes).cloned().collect();
+    let [of_unit] = of_units else { return };
+    let causes: Vec<Cause> = of_unit.causes().into_iter().cloned().collect();
     let confidence = |cause: &Cause| if causes.len() == 1 { cause.confidence } else { Confidence::Likely };
     let known = causes.iter().filter(|cause| cause.confidence != Confidence::Unknown);
     let known: Vec<Cause> =
@@ -89,6 +90,10 @@ fn surer(finding: &mut Finding, known: &[Cause]) {
             *cause = other.clone();
         }
     }
+}
+
+fn has_unknown(finding: &Finding) -> bool {
+    finding.causes.is_empty() || finding.causes.iter().any(|cause| cause.confidence == Confidence::Unknown)
 }
 
 fn is_unknown(finding: &Finding) -> bool {
@@ -132,7 +137,8 @@ fn searched(
             (None, false) => variations(&mut trials, index)?,
         });
     }
-    Ok((causes, by_chance.contains(&true), told(trials)))
+    let is_flaky = causes.iter().flatten().any(|cause| cause.cause == Reason::Random);
+    Ok((causes, is_flaky, told(trials)))
 }
 
 fn told(trials: Trials<'_>) -> Vec<Trial> {
@@ -143,15 +149,18 @@ fn told(trials: Trials<'_>) -> Vec<Trial> {
 fn is_chance(bench: &Bench<'_>, suspect: &Suspect, again: Option<&Tree>, known: &Knowledge) -> bool {
     let Some(again) = again.filter(|_| !suspect.is_expected) else { return false };
     let explanation = explanation::explain_trees(bench.store, &suspect.trees[0], again, known);
+    // The shape of a time may be chance; a time of the very rounds is none.
     let is_time = |finding: &Finding| {
-        !finding.follows.is_empty() || finding.causes.iter().all(|cause| cause.cause == Reason::Timestamp)
+        let proven =
+            |cause: &Cause| cause.cause == Reason::Timestamp && cause.confidence == Confidence::Proven;
+        !finding.follows.is_empty() || finding.causes.iter().all(proven)
     };
     explanation.findings.is_empty() || !explanation.findings.iter().all(is_time)
 }
 
 /// Searches for the variations that make one suspect differ, one after the other.
 fn variations(trials: &mut Trials<'_>, index: usize) -> Result<Vec<Cause>, FlowError> {
-    let all = trials.variations();
+    let all = trials.rounds[1].varied(trials.rounds[0]);
     let (mut left, mut culprits) = (all.clone(), Vec::new());
     let differs = |differing: Option<Differing>| differing.map(|differing| differing[index].is_some());
     loop {
@@ -160,6 +169,9 @@ fn variations(trials: &mut Trials<'_>, index: usize) -> Result<Vec<Cause>, FlowE
             // What is left of the search was not made.
             return Ok(causes(&culprits, false));
         };
+        if found.alone == Some(false) && trials.run(&all)?.map(|tree| tree[index].is_none()) == Some(true) {
+            return Ok(vec![chance()]);
+        }
         left.remove(&found.variation);
         culprits.push(found);
         match trials.run(&left).map(differs)? {
@@ -171,7 +183,7 @@ fn variations(trials: &mut Trials<'_>, index: usize) -> Result<Vec<Cause>, FlowE
 
 /// A variation is proven to be the cause if it is enough by itself, and nothing differs without it.
 fn causes(culprits: &[Culprit], is_all: bool) -> Vec<Cause> {
-    let proven = is_all && matches!(culprits, [Culprit { alone: true, .. }]);
+    let proven = is_all && matches!(culprits, [Culprit { alone: Some(true), .. }]);
     culprits.iter().map(|culprit| of_variation(*culprit, proven)).collect()
 }
 
@@ -185,10 +197,11 @@ fn of_variation(Culprit { variation, alone }: Culprit, proven: bool) -> Cause {
     };
     let evidence = match (proven, alone) {
         (true, _) => format!("it differs where `{variation}` varies, and only there"),
-        (false, true) => format!("it differs where `{variation}` alone varies, and elsewhere too"),
-        (false, false) => {
-            format!("it differs where `{variation}` varies with others, and not with these alone")
+        (false, Some(true)) => format!("it differs where `{variation}` alone varies, and perhaps elsewhere"),
+        (false, Some(false)) => {
+            format!("it differs where `{variation}` varies with others, and not with it alone")
         }
+        (false, None) => format!("it differs where `{variation}` varies with others; more was not tried"),
     };
     let confidence = if proven { Confidence::Proven } else { Confidence::Likely };
     Cause { remedy: eadem_explain::remedy(&cause), cause, evidence, confidence }
@@ -199,7 +212,7 @@ fn chance() -> Cause {
     Cause {
         remedy: eadem_explain::remedy(&cause),
         cause,
-        evidence: "two equal rounds differ as well: random numbers, a race, or the order of a hash table"
+        evidence: "equal rounds differ as well: random numbers, a race, or the order of a hash table"
             .to_owned(),
         confidence: Confidence::Likely,
     }
@@ -208,7 +221,8 @@ fn chance() -> Cause {
 /// What was found out by trying comes first, and in the place of what was not known.
 fn add(finding: &mut Finding, causes: &[Cause]) {
     if !causes.is_empty() {
-        finding.causes.retain(|cause| cause.confidence != Confidence::Unknown);
+        let is_new = |cause: &Cause| causes.iter().all(|other| other.cause != cause.cause);
+        finding.causes.retain(|cause| cause.confidence != Confidence::Unknown && is_new(cause));
         finding.causes.splice(..0, causes.iter().cloned());
     }
 }

@@ -1,7 +1,7 @@
 //! Compares what a verification built with what somebody published.
 
 use eadem_explain::{Bounds, Knowledge};
-use eadem_model::{At, Digest, Entry, Explanation, Published, Record, Tree, TreePath, Verdict};
+use eadem_model::{At, Digest, Explanation, Published, Record, Tree, TreePath, Verdict};
 use eadem_store::{Mapped, Store, StoreError};
 
 /// A published file, as far as it is known.
@@ -15,48 +15,50 @@ pub struct Claim {
     pub bytes: Option<Mapped>,
 }
 
-/// The record with what comes of the comparison; nothing if the claims name none of the outputs.
+/// The record with what comes of the comparison.
 ///
 /// Other bytes than the published ones are a difference, whether or not the rounds agree.
-pub(crate) fn compare(
-    store: &Store,
-    record: &Record,
-    claims: &[Claim],
-) -> Result<Option<Record>, StoreError> {
+pub(crate) fn compare(store: &Store, record: Record, claims: &[Claim]) -> Result<Record, StoreError> {
     let tree = record.rounds.first().and_then(|round| round.tree.as_ref());
     let pairs = tree.map(|tree| pairs(tree, claims)).unwrap_or_default();
     let published = pairs.into_iter().map(|pair| compared(store, pair)).collect::<Result<Vec<_>, _>>()?;
-    if published.is_empty() {
-        return Ok(None);
-    }
     let is_same = published.iter().all(Published::is_same);
     let verdict = if is_same { record.verdict } else { Some(worse(record.verdict)) };
-    Ok(Some(Record { published, verdict, ..record.clone() }))
+    Ok(Record { published, verdict, ..record })
 }
 
 /// A difference between the rounds says more than one to what was published.
 fn worse(verdict: Option<Verdict>) -> Verdict {
     match verdict {
-        Some(Verdict::Flaky) => Verdict::Flaky,
+        Some(verdict) if verdict.is_difference() => verdict,
         _ => Verdict::Differs,
     }
 }
 
 type Pair<'a> = (&'a TreePath, Digest, &'a Claim);
 
-/// Each output of which something was published.
+/// Each output of which something was published: under its whole path, or else under a name that no other output
+/// and no other claim has.
 fn pairs<'a>(tree: &'a Tree, claims: &'a [Claim]) -> Vec<Pair<'a>> {
-    let files = tree.entries.iter().filter_map(|(path, entry)| match entry {
-        Entry::File { digest, .. } => Some((path, *digest)),
-        _ => None,
-    });
-    files.filter_map(|(path, digest)| Some((path, digest, claim(path, claims)?))).collect()
+    let files: Vec<(&TreePath, Digest)> = tree.files().collect();
+    let is_alone = |path: &TreePath| {
+        files.iter().filter(|(other, _)| last(other.as_str()) == last(path.as_str())).count() == 1
+    };
+    let claim = |path: &TreePath| {
+        let whole = claims.iter().find(|claim| plain(&claim.name) == path.as_str());
+        whole.or_else(|| named(path, claims).filter(|_| is_alone(path)))
+    };
+    files.iter().filter_map(|(path, digest)| Some((*path, *digest, claim(path)?))).collect()
 }
 
-/// What was published under an output's whole path, or else under its name.
-fn claim<'a>(path: &TreePath, claims: &'a [Claim]) -> Option<&'a Claim> {
-    let whole = claims.iter().find(|claim| claim.name == path.as_str());
-    whole.or_else(|| claims.iter().find(|claim| last(&claim.name) == last(path.as_str())))
+/// The one claim of an output's name.
+fn named<'a>(path: &TreePath, claims: &'a [Claim]) -> Option<&'a Claim> {
+    let mut same = claims.iter().filter(|claim| last(&claim.name) == last(path.as_str()));
+    same.next().filter(|_| same.next().is_none())
+}
+
+fn plain(name: &str) -> &str {
+    name.trim_start_matches("./")
 }
 
 fn last(path: &str) -> &str {
@@ -90,20 +92,38 @@ mod tests {
         names.iter().map(claim).collect()
     }
 
-    #[test]
-    fn a_whole_path_says_more_than_a_name() {
-        let found = |path: &str, names: &[&str]| {
-            let claims = claims(names);
-            claim(&path.parse().expect("clean"), &claims).map(|claim| claim.name.clone())
+    fn tree(paths: &[&str]) -> Tree {
+        let file = |path: &&str| {
+            let digest = Digest::of(path.as_bytes());
+            (path.parse().expect("clean"), eadem_model::Entry::File { digest, size: 1, executable: false })
         };
-        assert_eq!(found("bin/a", &["other/a", "bin/a"]).as_deref(), Some("bin/a"));
-        assert_eq!(found("bin/a", &["./dist/a"]).as_deref(), Some("./dist/a"));
-        assert_eq!(found("bin/a", &["b", "bin"]), None);
+        Tree { entries: paths.iter().map(file).collect() }
+    }
+
+    fn found(paths: &[&str], names: &[&str]) -> Vec<(String, String)> {
+        let (tree, claims) = (tree(paths), claims(names));
+        let pairs = pairs(&tree, &claims);
+        pairs.into_iter().map(|(path, _, claim)| (path.to_string(), claim.name.clone())).collect()
     }
 
     #[test]
-    fn a_flaky_build_stays_flaky() {
+    fn a_whole_path_says_more_than_a_name_and_a_name_says_nothing_if_it_is_not_alone() {
+        let pair = |path: &str, name: &str| (path.to_owned(), name.to_owned());
+        assert_eq!(found(&["bin/a"], &["other/a", "bin/a"]), [pair("bin/a", "bin/a")]);
+        assert_eq!(found(&["bin/a"], &["dist/a"]), [pair("bin/a", "dist/a")]);
+        assert_eq!(found(&["bin/a"], &["b", "bin"]), []);
+        assert_eq!(
+            found(&["d/x/f", "d/y/f"], &["./d/y/f", "./d/x/f"]),
+            [pair("d/x/f", "./d/x/f"), pair("d/y/f", "./d/y/f")]
+        );
+        assert_eq!(found(&["d/x/f", "d/y/f"], &["d/y/f"]), [pair("d/y/f", "d/y/f")]);
+        assert_eq!(found(&["f"], &["a/f", "b/f"]), []);
+    }
+
+    #[test]
+    fn what_differs_between_rounds_stays_what_it_is() {
         assert_eq!(worse(Some(Verdict::Flaky)), Verdict::Flaky);
+        assert_eq!(worse(Some(Verdict::Regressed)), Verdict::Regressed);
         assert_eq!(worse(Some(Verdict::Reproducible)), Verdict::Differs);
         assert_eq!(worse(Some(Verdict::Inconclusive)), Verdict::Differs);
     }

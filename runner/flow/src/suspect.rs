@@ -60,7 +60,9 @@ fn is_unexplained(finding: &Finding) -> bool {
     // No trial holds the time still; and where memory leaks, whatever moves it is no cause.
     let is_beyond = |reason: &Reason| matches!(reason, Reason::Timestamp | Reason::Address | Reason::Padding);
     let explains = |cause: &Cause| cause.confidence == Confidence::Proven || is_beyond(&cause.cause);
-    finding.follows.is_empty() && !finding.causes.iter().any(explains)
+    let is_unknown = |cause: &Cause| cause.confidence == Confidence::Unknown;
+    let explained = finding.causes.iter().any(explains) && !finding.causes.iter().any(is_unknown);
+    finding.follows.is_empty() && !explained
 }
 
 /// The units that differ by themselves.

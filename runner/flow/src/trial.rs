@@ -106,15 +106,6 @@ impl Trials<'_> {
         self.bench.tell(Event::Warning { message });
         None
     }
-
-    /// What differs between the two rounds, and was really applied.
-    pub(crate) fn variations(&self) -> BTreeSet<Variation> {
-        let [first, second] = self.rounds;
-        let skipped =
-            |one: &Variation| second.outcome.skipped.iter().any(|skipped| skipped.variation == one.as_str());
-        let all = first.setting.variations(&second.setting);
-        all.into_iter().filter(|one| !skipped(one)).collect()
-    }
 }
 
 /// One entry of a tree, if it is not as the first has it.

@@ -27,19 +27,14 @@ pub struct Verification {
     pub record: Record,
     /// Every output that differs.
     pub differences: Vec<OutputDifference>,
-    /// Whether an earlier run's proof answered, and nothing was built.
-    pub is_proof: bool,
+    /// The earlier run whose proof answered, if nothing was built.
+    pub proof: Option<RunId>,
 }
 
 impl Verification {
     /// What it comes to.
     pub fn verdict(&self) -> Verdict {
         self.record.verdict.unwrap_or(Verdict::Inconclusive)
-    }
-
-    /// The earlier run whose proof answered.
-    pub fn proof(&self) -> Option<&RunId> {
-        self.is_proof.then_some(&self.record.run)
     }
 }
 
@@ -73,40 +68,30 @@ pub struct Terms {
 pub const USUAL_TRIALS: usize = 12;
 
 /// Builds a job in two different rooms and compares, unless a proof answers.
-///
-/// # Errors
-/// [`FlowError::Unclaimed`] if nothing was published that could be compared with an output.
 pub fn verify(bench: &Bench<'_>, job: &Job, terms: &Terms) -> Result<Verification, FlowError> {
     let mut verification = between_rounds(bench, job, terms)?;
-    if !terms.against.is_empty() {
-        let compared = published::compare(bench.store, &verification.record, &terms.against)?;
-        verification.record = compared.ok_or_else(|| unclaimed(job, terms))?;
+    if terms.against.is_empty() && terms.base.is_none() {
+        return Ok(verification);
     }
-    if let Some(base) = &terms.base {
-        verification.record = since(base, verification.record);
-    }
-    if !terms.against.is_empty() || terms.base.is_some() {
-        // Of this run, also where an earlier one's proof answered.
-        let run = bench.run.clone();
-        bench.store.put_record(&Record { run, ..verification.record.clone() })?;
-    }
+    // The base is compared with first: what was published says nothing of the rounds.
+    let record = match &terms.base {
+        Some(base) => since(base, verification.record),
+        None => verification.record,
+    };
+    let record = published::compare(bench.store, record, &terms.against)?;
+    // Of this run, also where an earlier one's proof answered.
+    verification.record = Record { run: bench.run.clone(), ..record };
+    bench.store.put_record(&verification.record)?;
     Ok(verification)
 }
 
-/// A record beside what its base was.
+/// A record beside what its base was. Only a base that varied as much tells whether this differs since.
 fn since(base: &Base, record: Record) -> Record {
-    let differs = record.verdict.is_some_and(Verdict::is_difference);
     let did_not = matches!(base.verdict, Verdict::Reproducible | Verdict::Excepted);
-    let verdict = if differs && did_not { Some(Verdict::Regressed) } else { record.verdict };
+    let as_much = record.varied().is_subset(&base.varied);
+    let regressed = record.verdict == Some(Verdict::Differs) && did_not && as_much;
+    let verdict = if regressed { Some(Verdict::Regressed) } else { record.verdict };
     Record { verdict, base: Some(base.clone()), ..record }
-}
-
-fn unclaimed(job: &Job, terms: &Terms) -> FlowError {
-    FlowError::Unclaimed {
-        recipe: job.recipe.name.clone(),
-        outputs: job.recipe.outputs.clone(),
-        named: terms.against.iter().map(|claim| claim.name.clone()).collect(),
-    }
 }
 
 fn between_rounds(bench: &Bench<'_>, job: &Job, terms: &Terms) -> Result<Verification, FlowError> {
@@ -118,10 +103,7 @@ fn between_rounds(bench: &Bench<'_>, job: &Job, terms: &Terms) -> Result<Verific
     if terms.proofs == Proofs::Use
         && let Some(record) = proof(bench, job, &digest, [&first, &second])?
     {
-        // What it was compared with besides is another matter.
-        let record =
-            Record { verdict: Some(Verdict::Reproducible), published: Vec::new(), base: None, ..record };
-        return Ok(Verification { record, differences: Vec::new(), is_proof: true });
+        return Ok(answer(job, record));
     }
     bench.store.put_plan(&first.plan)?;
     let mut rounds = rounds::run(bench, job, [&first, &second], terms.proofs)?;
@@ -132,6 +114,20 @@ fn between_rounds(bench: &Bench<'_>, job: &Job, terms: &Terms) -> Result<Verific
         return Err(FlowError::Build(Box::new(failure)));
     }
     compare(bench, job, record, &Ground { plan: &first.plan, terms, units: rounds.units.as_ref() })
+}
+
+/// What an equal recipe's record says of this one. What that was compared with besides is another matter.
+fn answer(job: &Job, record: Record) -> Verification {
+    let proof = Some(record.run.clone());
+    let record = Record {
+        recipe: job.recipe.name.clone(),
+        verdict: Some(Verdict::Reproducible),
+        exceptions: excepted(&job.recipe.expect, &[]),
+        published: Vec::new(),
+        base: None,
+        ..record
+    };
+    Verification { record, differences: Vec::new(), proof }
 }
 
 /// Only a build that failed by itself says something about the build.
@@ -170,13 +166,24 @@ fn proof(
         }
         records => records?,
     };
-    let Some(newest) = records.into_iter().find(is_same) else { return Ok(None) };
+    let same: Vec<Record> = records.into_iter().filter(is_same).collect();
+    // What differed once may be equal by chance.
+    if same.iter().any(|record| record.rounds.len() == rounds.len() && !is_equal(record)) {
+        return Ok(None);
+    }
+    let Some(newest) = same.into_iter().next() else { return Ok(None) };
     let Some(tree) = agreed_tree(&newest, plan) else { return Ok(None) };
     if !bench.still_has(tree)? {
         return Ok(None);
     }
     bench.store.note_answer(&newest);
     Ok(Some(newest))
+}
+
+fn is_equal(record: &Record) -> bool {
+    let mut trees = record.rounds.iter().map(|round| round.tree.as_ref());
+    let first = trees.next().flatten();
+    trees.all(|tree| tree == first)
 }
 
 /// What both rounds of a record left, if it is a proof: a variation that was skipped proves nothing.
@@ -186,11 +193,10 @@ fn agreed_tree<'a>(record: &'a Record, plan: &Digest) -> Option<&'a Tree> {
         .iter()
         .all(|round| round.outcome.skipped.is_empty() && round.outcome.isolation == Isolation::Strict);
     let tree = record.rounds.first()?.tree.as_ref()?;
-    let equal = record.rounds.iter().all(|round| round.tree.as_ref() == Some(tree));
     // Other bytes than somebody published are no difference between the rounds.
     let differs_from_published = record.published.iter().any(|published| !published.is_same());
     let agrees = record.verdict == Some(Verdict::Reproducible) || differs_from_published;
-    let proves = agrees && record.plan == *plan && whole && equal;
+    let proves = agrees && record.plan == *plan && whole && is_equal(record);
     proves.then_some(tree)
 }
 
@@ -218,12 +224,12 @@ fn compare(
     let record = if differences.is_empty() {
         Record { verdict: Some(equal(&record, ground.terms)), ..record }
     } else if differences.iter().all(is_expected) {
-        expected(bench, record)
+        expected(bench, record, ground.terms)
     } else {
         differing(bench, job, record, ground)?
     };
     bench.store.put_record(&record)?;
-    Ok(Verification { record, differences, is_proof: false })
+    Ok(Verification { record, differences, proof: None })
 }
 
 /// What came of each exception of a recipe.
@@ -235,19 +241,24 @@ fn excepted(exceptions: &[Exception], differences: &[OutputDifference]) -> Vec<E
 }
 
 /// The record of rounds that differ where the recipe says so: nobody asks why.
-fn expected(bench: &Bench<'_>, record: Record) -> Record {
+fn expected(bench: &Bench<'_>, record: Record, terms: &Terms) -> Record {
     let explanation = match &record.rounds[..] {
         [first, second] => explanation::of_rounds(bench.store, first, second),
         _ => None,
     };
-    Record { verdict: Some(Verdict::Excepted), explanation, ..record }
+    let verdict = if is_whole(&record, terms) { Verdict::Excepted } else { Verdict::Inconclusive };
+    Record { verdict: Some(verdict), explanation, ..record }
+}
+
+fn equal(record: &Record, terms: &Terms) -> Verdict {
+    if is_whole(record, terms) { Verdict::Reproducible } else { Verdict::Inconclusive }
 }
 
 /// Weak rooms prove nothing, nor do others for whoever wants every variation.
-fn equal(record: &Record, terms: &Terms) -> Verdict {
+fn is_whole(record: &Record, terms: &Terms) -> bool {
     let weak = record.rounds.iter().any(|round| round.outcome.isolation == Isolation::Weak);
     let skipped = record.rounds.iter().any(|round| !round.outcome.skipped.is_empty());
-    if weak || terms.strict && skipped { Verdict::Inconclusive } else { Verdict::Reproducible }
+    !(weak || terms.strict && skipped)
 }
 
 /// The record of rounds that differ, with what can be found out about that.
@@ -258,8 +269,8 @@ fn differing(
     &Ground { plan, terms, units }: &Ground<'_>,
 ) -> Result<Record, FlowError> {
     let [first, second] = &record.rounds[..] else { return Ok(record) };
-    // Whoever is interrupted now knows as much.
-    bench.store.put_record(&Record { verdict: Some(Verdict::Differs), ..record.clone() })?;
+    // Whoever is interrupted now has the rounds, and no verdict.
+    bench.store.put_record(&Record { verdict: Some(Verdict::Inconclusive), ..record.clone() })?;
     let case = Case { plan, rounds: [first, second], units, most: terms.trials };
     let found = inquire(bench, job, &case)?;
     let check = record.rounds[1].units.as_mut().and_then(|units| units.check.as_mut());

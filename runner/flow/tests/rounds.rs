@@ -20,9 +20,9 @@ fn host_and_path(setting: &Setting) -> [String; 2] {
 fn rounds_that_agree_are_reproducible_and_prove_it_for_the_next_time() {
     let (world, engine) = (World::new(), Fake::new(steady));
     let first = world.verify(&engine, 1, Proofs::Use).expect("verified");
-    assert_eq!((first.verdict(), first.proof()), (Verdict::Reproducible, None));
+    assert_eq!((first.verdict(), first.proof), (Verdict::Reproducible, None));
     let second = world.verify(&engine, 2, Proofs::Use).expect("verified");
-    assert_eq!((second.verdict(), second.proof()), (Verdict::Reproducible, Some(&RunId::new(1, 1))));
+    assert_eq!((second.verdict(), second.proof), (Verdict::Reproducible, Some(RunId::new(1, 1))));
     assert_eq!(engine.n_runs.load(Ordering::SeqCst), 2);
 }
 
@@ -30,7 +30,7 @@ fn rounds_that_agree_are_reproducible_and_prove_it_for_the_next_time() {
 fn a_fresh_verification_uses_no_proof() {
     let (world, engine) = (World::new(), Fake::new(steady));
     world.verify(&engine, 1, Proofs::Use).expect("verified");
-    assert_eq!(world.verify(&engine, 2, Proofs::Ignore).expect("verified").proof(), None);
+    assert_eq!(world.verify(&engine, 2, Proofs::Ignore).expect("verified").proof, None);
     assert_eq!(engine.n_runs.load(Ordering::SeqCst), 4);
 }
 
@@ -87,7 +87,7 @@ fn a_record_whose_outputs_are_damaged_answers_nothing_and_they_are_made_again() 
     assert_eq!(world.build(&engine, 2).expect("built").recorded, None);
     assert_eq!(std::fs::read(&output).expect("there"), b"same");
     damage();
-    assert_eq!(world.verify(&engine, 3, Proofs::Use).expect("verified").proof(), None);
+    assert_eq!(world.verify(&engine, 3, Proofs::Use).expect("verified").proof, None);
     assert_eq!(std::fs::read(&output).expect("there"), b"same");
 }
 
@@ -100,7 +100,7 @@ fn a_record_that_cannot_be_read_is_no_answer_and_no_end() {
     let recorded = world.build(&engine, 2).expect("answered").recorded;
     assert_eq!(recorded.map(|recorded| recorded.run), Some(RunId::new(1, 1)));
     // It could have said that the rounds differ.
-    assert_eq!(world.verify(&engine, 3, Proofs::Use).expect("verified").proof(), None);
+    assert_eq!(world.verify(&engine, 3, Proofs::Use).expect("verified").proof, None);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn rounds_that_went_without_a_variation_prove_nothing() {
     let skipped = vec![Skipped { variation: "processors".to_owned(), reason: "one".to_owned() }];
     let (world, engine) = (World::new(), Fake { skipped, ..Fake::new(steady) });
     world.verify(&engine, 1, Proofs::Use).expect("verified");
-    assert_eq!(world.verify(&engine, 2, Proofs::Use).expect("verified").proof(), None);
+    assert_eq!(world.verify(&engine, 2, Proofs::Use).expect("verified").proof, None);
 }
 
 #[test]
@@ -294,11 +294,11 @@ fn an_interrupted_verification_refutes_nothing_and_a_failed_one_does() {
     world.verify(&engine, 1, Proofs::Use).expect("verified");
     engine.ending = Ending::Cancelled;
     world.verify(&engine, 2, Proofs::Ignore).expect_err("interrupted");
-    assert_eq!(world.verify(&engine, 3, Proofs::Use).expect("proved").proof(), Some(&RunId::new(1, 1)));
+    assert_eq!(world.verify(&engine, 3, Proofs::Use).expect("proved").proof, Some(RunId::new(1, 1)));
     engine.ending = Ending::Failed(1);
     world.verify(&engine, 4, Proofs::Ignore).expect_err("fails");
     engine.ending = Ending::Success;
-    assert_eq!(world.verify(&engine, 5, Proofs::Use).expect("verified").proof(), None);
+    assert_eq!(world.verify(&engine, 5, Proofs::Use).expect("verified").proof, None);
 }
 
 #[test]

@@ -66,9 +66,14 @@ pub struct Exception {
 impl Exception {
     /// Whether it speaks of an output.
     pub fn covers(&self, path: &TreePath) -> bool {
-        let rest = path.as_str().strip_prefix(self.output.as_str());
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        is_below(path, &self.output)
     }
+}
+
+/// Whether a path is another one, or lies below it.
+fn is_below(path: &TreePath, other: &TreePath) -> bool {
+    let rest = path.as_str().strip_prefix(other.as_str());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -85,7 +90,14 @@ impl Recipe {
     /// What its keys say against each other, if they do.
     pub fn contradiction(&self) -> Option<&'static str> {
         let both = self.build.is_some() && self.cargo != CargoSpec::default();
-        both.then_some("either `cargo` or the steps of `build` make it, and it has both")
+        let is_output = |exception: &Exception| {
+            self.outputs.iter().any(|output| exception.covers(output) || is_below(&exception.output, output))
+        };
+        if both {
+            return Some("either `cargo` or the steps of `build` make it, and it has both");
+        }
+        let strange = self.expect.iter().any(|exception| !is_output(exception));
+        strange.then_some("`expect` names what is no output of it")
     }
 }
 

@@ -1,12 +1,12 @@
 //! What a plan gave, kept so that the same work is not done twice.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Digest, Ending, Exception, Explanation, Name, Outcome, Published, Setting, Tree, Trial, UnitsRecord,
-    Verdict, document::Version1,
+    Variation, Verdict, document::Version1,
 };
 
 /// The name of one invocation of eadem; names sort by time.
@@ -100,6 +100,8 @@ pub struct Base {
     pub run: RunId,
     /// What that said.
     pub verdict: Verdict,
+    /// What it varied.
+    pub varied: BTreeSet<Variation>,
 }
 
 /// What came of an exception.
@@ -113,6 +115,12 @@ pub struct Excepted {
 }
 
 impl Record {
+    /// What differed on purpose between the first two rounds, and was applied.
+    pub fn varied(&self) -> BTreeSet<Variation> {
+        let [first, second, ..] = &self.rounds[..] else { return BTreeSet::new() };
+        second.varied(first)
+    }
+
     /// What rounds gave, without a verdict.
     pub fn new(run: RunId, recipe: Name, plan: Digest, rounds: Vec<RoundRecord>) -> Self {
         Self {
@@ -150,6 +158,16 @@ pub struct RoundRecord {
     /// How it was cut into units, if that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units: Option<UnitsRecord>,
+}
+
+impl RoundRecord {
+    /// What differs on purpose from another round, and was applied.
+    pub fn varied(&self, first: &Self) -> BTreeSet<Variation> {
+        let is_skipped =
+            |one: &Variation| self.outcome.skipped.iter().any(|skipped| skipped.variation == one.as_str());
+        let all = first.setting.variations(&self.setting);
+        all.into_iter().filter(|one| !is_skipped(one)).collect()
+    }
 }
 
 /// What is known of the state that a failed build left.

@@ -46,6 +46,14 @@ impl Tree {
         Digest::of(&self.to_bytes())
     }
 
+    /// Its files and what they hold.
+    pub fn files(&self) -> impl Iterator<Item = (&TreePath, Digest)> {
+        self.entries.iter().filter_map(|(path, entry)| match entry {
+            Entry::File { digest, .. } => Some((path, *digest)),
+            _ => None,
+        })
+    }
+
     /// Whether an entry is a link to something that the tree does not hold.
     ///
     /// Two trees with such a link may be equal while what is meant by them is not.

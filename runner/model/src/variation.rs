@@ -179,7 +179,9 @@ impl FromStr for Vary {
 impl<'de> Deserialize<'de> for Vary {
     /// Reads a list of what the command line takes.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::read(Vec::<String>::deserialize(deserializer)?.into_iter()).map_err(D::Error::custom)
+        let words = Vec::<String>::deserialize(deserializer)?;
+        let words = words.iter().flat_map(|word| word.split(',')).map(|word| word.trim().to_owned());
+        Self::read(words).map_err(D::Error::custom)
     }
 }
 

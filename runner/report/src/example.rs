@@ -196,7 +196,11 @@ pub(crate) fn full() -> Record {
             explanation: None,
         }],
         exceptions: vec![excepted("bin/known", "it is old", true), excepted("bin/gone", "it was", false)],
-        base: Some(Base { run: RunId::new(1_780_000_000, 1), verdict: Verdict::Reproducible }),
+        base: Some(Base {
+            run: RunId::new(1_780_000_000, 1),
+            verdict: Verdict::Reproducible,
+            varied: BTreeSet::new(),
+        }),
         ..record(Verdict::Regressed, None, None)
     }
 }

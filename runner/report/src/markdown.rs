@@ -6,6 +6,8 @@ use crate::{Case, Fault, Report, blamed, finding, html, note, output, setting, t
 
 /// Findings of one recipe that are told; there may be thousands, and a forge takes a mebibyte.
 const MOST_FINDINGS: usize = 20;
+/// Outputs of one recipe that are told.
+const MOST_OUTPUTS: usize = 100;
 /// Lines of a log that are told.
 const MOST_LINES: usize = 30;
 
@@ -60,7 +62,11 @@ fn outputs(case: &Case) -> String {
         format!("- {}{lines}", code(difference.entries.path.as_str()))
     };
     if !case.differences.is_empty() {
-        return case.differences.iter().map(difference).collect::<Vec<_>>().join("\n");
+        let mut parts: Vec<String> = case.differences.iter().take(MOST_OUTPUTS).map(difference).collect();
+        if case.differences.len() > MOST_OUTPUTS {
+            parts.push(format!("- and {} more outputs", case.differences.len() - MOST_OUTPUTS));
+        }
+        return parts.join("\n");
     }
     let tree = case.record.iter().flat_map(|record| &record.rounds).find_map(|round| round.tree.as_ref());
     let files = tree.into_iter().flat_map(|tree| &tree.entries).filter_map(|(path, entry)| match entry {

@@ -1,6 +1,6 @@
 //! What a verification found besides the differences of its rounds, in words.
 
-use eadem_model::{Excepted, Exception, Published, Record, Trial};
+use eadem_model::{Excepted, Exception, Published, Record, TreePath, Trial, Verdict};
 
 use crate::finding;
 
@@ -8,7 +8,39 @@ use crate::finding;
 pub fn notes(record: &Record) -> Vec<String> {
     let exceptions = record.exceptions.iter().filter(|one| one.happened).map(excepted);
     let trials = record.trials.iter().map(tried);
-    exceptions.chain(trials).chain(record.published.iter().flat_map(published)).collect()
+    let published = record.published.iter().flat_map(published).chain(unpublished(record));
+    exceptions.chain(trials).chain(untried(record)).chain(published).collect()
+}
+
+/// Without a trial nobody knows whether it differs in the same way each time.
+fn untried(record: &Record) -> Option<String> {
+    let differs = matches!(record.verdict, Some(Verdict::Differs | Verdict::Regressed));
+    let is_untried = differs && record.trials.is_empty() && !is_equal(record);
+    is_untried.then(|| "not tried: whether two equal rounds differ as well".to_owned())
+}
+
+fn is_equal(record: &Record) -> bool {
+    let mut trees = record.rounds.iter().map(|round| &round.tree);
+    let first = trees.next();
+    trees.all(|tree| Some(tree) == first)
+}
+
+/// Outputs of which nothing was published, where something was of others.
+fn unpublished(record: &Record) -> Option<String> {
+    let tree = record.rounds.first()?.tree.as_ref()?;
+    let is_left = |path: &&TreePath| record.published.iter().all(|one| one.path != **path);
+    let left: Vec<String> =
+        tree.files().map(|(path, _)| path).filter(is_left).map(ToString::to_string).collect();
+    let told = !record.published.is_empty() && !left.is_empty();
+    told.then(|| format!("not published: {}", few(&left)))
+}
+
+/// As many names are told in a line.
+const MOST_NAMES: usize = 8;
+
+fn few(names: &[String]) -> String {
+    let shown = names[..names.len().min(MOST_NAMES)].join(", ");
+    if names.len() > MOST_NAMES { format!("{shown} and {} more", names.len() - MOST_NAMES) } else { shown }
 }
 
 /// Exceptions that no longer happen, a line each.
@@ -25,7 +57,7 @@ fn excepted(Excepted { exception: Exception { output, reason }, .. }: &Excepted)
 }
 
 fn tried(trial: &Trial) -> String {
-    let or = |words: &[String], none: &str| if words.is_empty() { none.to_owned() } else { words.join(", ") };
+    let or = |words: &[String], none: &str| if words.is_empty() { none.to_owned() } else { few(words) };
     let varied: Vec<String> = trial.varied.iter().map(ToString::to_string).collect();
     format!("tried: with {} varied, {} differed", or(&varied, "nothing"), or(&trial.differed, "nothing"))
 }

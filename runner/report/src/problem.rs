@@ -1,6 +1,6 @@
 //! What is wrong with a recipe, one by one, for programs that list problems.
 
-use eadem_model::{Cause, Confidence, Digest, Finding, OutputDifference, Published, Reason};
+use eadem_model::{Cause, Confidence, Digest, Finding, OutputDifference, Published, Reason, Spot, TreePath};
 
 use crate::{Case, Standing, finding, output, standing::Weight, text};
 
@@ -28,9 +28,11 @@ pub(crate) fn of(case: &Case) -> Vec<Problem> {
     }
     let explanation = case.record.as_ref().and_then(|record| record.explanation.as_ref());
     let findings = explanation.into_iter().flat_map(|explanation| &explanation.findings);
+    let findings = findings.filter(|found| !is_excepted(case, found.place.first()));
     let mut problems: Vec<Problem> = findings.filter_map(|found| of_finding(case, found)).collect();
     if problems.is_empty() {
-        problems = case.differences.iter().map(|difference| of_output(case, difference)).collect();
+        let unexpected = case.differences.iter().filter(|one| !excepts(case, &one.entries.path));
+        problems = unexpected.map(|difference| of_output(case, difference)).collect();
     }
     let published = case.record.iter().flat_map(|record| &record.published);
     problems.extend(published.filter(|one| !one.is_same()).map(|one| of_published(case, one)));
@@ -39,6 +41,17 @@ pub(crate) fn of(case: &Case) -> Vec<Problem> {
     }
     tell_apart(&mut problems);
     problems
+}
+
+/// Whether the recipe says of an output that it differs.
+fn excepts(case: &Case, path: &TreePath) -> bool {
+    let exceptions = case.record.iter().flat_map(|record| &record.exceptions);
+    exceptions.into_iter().any(|one| one.exception.covers(path))
+}
+
+fn is_excepted(case: &Case, place: Option<&Spot>) -> bool {
+    let Some(Spot::File(name)) = place else { return false };
+    name.parse().is_ok_and(|path| excepts(case, &path))
 }
 
 /// Consequences of others are no problems of their own.

@@ -103,17 +103,48 @@ fn what_differs_in_two_equal_rounds_is_flaky() {
     assert_eq!((&cause.cause, cause.confidence), (&Reason::Random, Confidence::Likely));
 }
 
-fn with_the_time(_: &Setting) -> [String; 2] {
-    static NOW: AtomicU64 = AtomicU64::new(1_790_000_000);
-    [format!("built at {}\n", NOW.fetch_add(7, Ordering::SeqCst)), "same".to_owned()]
+/// What the world's clock says, which is a second later at each look.
+static NOW: AtomicU64 = AtomicU64::new(1_790_000_000);
+
+fn with_the_time(setting: &Setting) -> [String; 2] {
+    let ahead = u64::try_from(setting.clock_offset).expect("it is forward");
+    [format!("built at {}\n", NOW.load(Ordering::SeqCst) - 1 + ahead), "same".to_owned()]
 }
 
 #[test]
 fn the_time_differs_in_equal_rounds_and_is_not_flaky() {
-    let record = verified(with_the_time);
+    let world = World { clock: &NOW, ..World::new() };
+    let record = world.verify(&Fake::new(with_the_time), 1, Proofs::Ignore).expect("verified").record;
     assert_eq!(record.verdict, Some(Verdict::Differs));
     let [cause] = causes(&record, "bin/one") else { panic!("one cause") };
-    assert_eq!(cause.cause, Reason::Timestamp);
+    assert_eq!((&cause.cause, cause.confidence), (&Reason::Timestamp, Confidence::Proven));
+}
+
+fn like_a_time(_: &Setting) -> [String; 2] {
+    static RUNS: AtomicU64 = AtomicU64::new(1_650_000_000);
+    [format!("id {}\n", RUNS.fetch_add(1_000_007, Ordering::SeqCst)), "same".to_owned()]
+}
+
+#[test]
+fn a_number_that_looks_like_a_time_and_is_none_of_the_rounds_is_flaky() {
+    assert_eq!(verified(like_a_time).verdict, Some(Verdict::Flaky));
+}
+
+fn coin(_: &Setting) -> [String; 2] {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    // Tails in the second round alone.
+    [digest(&(RUNS.fetch_add(1, Ordering::SeqCst) == 1)), "same".to_owned()]
+}
+
+#[test]
+fn what_no_trial_shows_again_is_no_cause_and_what_differed_once_is_never_proved() {
+    let (world, engine) = (World::new(), Fake::new(coin));
+    let record = world.verify(&engine, 1, Proofs::Use).expect("verified").record;
+    assert_eq!(record.verdict, Some(Verdict::Flaky));
+    assert!(causes(&record, "bin/one").iter().all(|cause| cause.confidence != Confidence::Proven));
+    let again = world.verify(&engine, 2, Proofs::Use).expect("verified");
+    assert_eq!((again.verdict(), again.proof), (Verdict::Reproducible, None));
+    assert_eq!(world.verify(&engine, 3, Proofs::Use).expect("verified").proof, None);
 }
 
 #[test]
@@ -208,12 +239,25 @@ fn an_exception_bears_its_output_alone_and_a_stale_one_is_known() {
 #[test]
 fn what_differs_now_and_did_not_at_the_base_has_regressed() {
     let verdict = |base: Verdict, write: fn(&Setting) -> [String; 2]| {
-        let base = Some(eadem_model::Base { run: eadem_model::RunId::new(1, 1), verdict: base });
+        let base = Some(eadem_model::Base {
+            run: eadem_model::RunId::new(1, 1),
+            verdict: base,
+            varied: Variation::ALL.into(),
+        });
         let terms = Terms { base, ..terms() };
         World::new().verify_so(&Fake::new(write), 2, &terms).expect("verified").verdict()
     };
     assert_eq!(verdict(Verdict::Reproducible, umask_and_order), Verdict::Regressed);
-    assert_eq!(verdict(Verdict::Excepted, at_random), Verdict::Regressed);
+    assert_eq!(verdict(Verdict::Excepted, umask_and_order), Verdict::Regressed);
+    assert_eq!(verdict(Verdict::Reproducible, at_random), Verdict::Flaky);
+    let narrow = eadem_model::Base {
+        run: eadem_model::RunId::new(1, 1),
+        verdict: Verdict::Reproducible,
+        varied: [Variation::Umask].into(),
+    };
+    let terms = Terms { base: Some(narrow), ..terms() };
+    let found = World::new().verify_so(&Fake::new(umask_and_order), 2, &terms).expect("verified");
+    assert_eq!(found.verdict(), Verdict::Differs, "the base varied less");
     for base in [Verdict::Differs, Verdict::Flaky, Verdict::BuildFailed, Verdict::Inconclusive] {
         assert_eq!(verdict(base, umask_and_order), Verdict::Differs, "{base}");
         assert_eq!(verdict(base, steady), Verdict::Reproducible, "{base}");
