@@ -20,6 +20,13 @@ pub(crate) fn knowledge(first: &RoundRecord, second: &RoundRecord) -> Knowledge 
     Knowledge { values, spans: Some(spans(first, second)) }
 }
 
+/// What is known of the first round and of an equal one. What the first one took from the store may be as old as it
+/// likes, so the time has to be that of the other one.
+pub(crate) fn knowledge_of_equals(first: &RoundRecord, again: &RoundRecord) -> Knowledge {
+    let [of_first, of_again] = spans(first, again);
+    Knowledge { values: Vec::new(), spans: Some([Span { start: 0, ..of_first }, of_again]) }
+}
+
 /// Explains how two trees of the store differ.
 pub fn explain_trees(store: &Store, first: &Tree, second: &Tree, known: &Knowledge) -> Explanation {
     compared(store, [first, second], known)

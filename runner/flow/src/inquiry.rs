@@ -125,7 +125,8 @@ fn searched(
     let Some(again) = trials.run(&BTreeSet::new())? else {
         return Ok((vec![Vec::new(); suspects.len()], false, told(trials)));
     };
-    let known = trials.last.as_ref().map(|last| explanation::knowledge(rounds[0], last)).unwrap_or_default();
+    let known = trials.last.as_ref().map(|last| explanation::knowledge_of_equals(rounds[0], last));
+    let known = known.unwrap_or_default();
     let is_chance = |(suspect, tree): (_, &Option<Tree>)| is_chance(bench, suspect, tree.as_ref(), &known);
     let by_chance: Vec<bool> = suspects.iter().zip(&again).map(is_chance).collect();
     let mut causes = Vec::new();
