@@ -192,7 +192,7 @@ fn of_twelve_units_with_three_faults_exactly_these_three_are_blamed() {
     let (run, record) = verify(lane, &world, "faults", &[]);
     let run = run.exit(1);
     let (units, check) = checked(&record);
-    assert_eq!((record.verdict, units.total), (Some(Verdict::Differs), 12), "{run}");
+    assert_eq!((record.verdict, units.total), (Some(Verdict::Flaky), 12), "a macro shuffles: {run}");
     let guilty =
         [(Duty::Compile, "table 0.1.0"), (Duty::RunScript, "clock 0.1.0"), (Duty::RunScript, "stamp 0.1.0")];
     assert_eq!(told(&check.guilty), guilty, "{run}");

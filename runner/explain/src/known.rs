@@ -18,7 +18,7 @@ impl From<Vec<Known>> for Knowledge {
 /// When a build ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// Its first second since 1970, by the machine's clock.
+    /// Its first second since 1970, by the machine's clock; 0 if that is not known.
     pub start: i64,
     /// Its last second.
     pub end: i64,

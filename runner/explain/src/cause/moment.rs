@@ -40,8 +40,9 @@ pub(super) struct Moment {
 impl Moment {
     /// Reads a text that has one of the shapes of times.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        if text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() >= 10 && text.len() != 14 {
-            return Self::of_epoch(text.get(..10)?.parse().ok()?);
+        let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
+        if whole.bytes().all(|byte| byte.is_ascii_digit()) && whole.len() >= 10 && whole.len() != 14 {
+            return Self::of_epoch(whole.get(..10)?.parse().ok()?);
         }
         let (clock, east) = clock(text);
         if let Some(numbers) = NUMBERS.captures(text) {
@@ -74,13 +75,15 @@ impl Moment {
 
     fn is_between(&self, start: i64, end: i64) -> bool {
         let cut = self.clock.map_or(0, |(_, cut)| cut);
+        let is_open = start <= 0;
         let (start, end) = (start.saturating_sub(SLACK + cut), end.saturating_add(SLACK));
         match (self.day, self.clock) {
             (Some(day), Some((clock, _))) => (start..=end).contains(&(day * DAY + clock)),
             (Some(day), None) => (start.div_euclid(DAY)..=end.div_euclid(DAY)).contains(&day),
             (None, Some((clock, _))) => {
                 let length = end.saturating_sub(start);
-                length < LONG && clock.wrapping_sub(start).rem_euclid(DAY) <= length
+                // Where a build began that nobody saw, every time of day may be its own.
+                is_open || length < LONG && clock.wrapping_sub(start).rem_euclid(DAY) <= length
             }
             (None, None) => false,
         }
@@ -156,6 +159,7 @@ mod tests {
             "20010909014640",
             "1000000000",
             "1000000000123",
+            "1000000000.123456789",
         ] {
             assert_eq!(seconds(text), Some(1_000_000_000), "{text}");
         }
@@ -171,6 +175,9 @@ mod tests {
         for text in ["1000000003", "1500000003", "2001-09-09 01:46:45", "2001-09-09 14:31:45", "14:31:45"] {
             assert!(within(text), "{text}");
         }
+        let open = Span { start: 0, ahead: 0, east: 0, ..span };
+        let before = |text: &str| Moment::parse(text).is_some_and(|moment| moment.is_within(&open));
+        assert!(before("1998-07-09 16:00:00") && before("14:32:45") && !before("1000000099"));
         assert!(within("2017-07-14") && within("Jul 14 2017") && within("2001-09-09 01:46"));
         for text in ["1000000099", "1500000099", "2001-09-09 01:47:45", "2001-09-10", "14:32:45", "01:45"] {
             assert!(!within(text), "{text}");
