@@ -184,12 +184,12 @@ fn a_record_is_shown_whole() {
         format!("plan      {}", Digest::of(b"one")),
         "verdict   reproducible".to_owned(),
         "round 2".to_owned(),
-        "  used    1.5 s, 2.5 s of processors, 1.0 MB at most in one process".to_owned(),
-        "  umask   0077".to_owned(),
-        "  limit   wall=5 by watch".to_owned(),
-        "  skipped order: no memory".to_owned(),
-        r"  lacks   something\u{1b}[31m".to_owned(),
-        format!("  output  {output}  bin/one  {}", file.display()),
+        "  used        1.5 s, 2.5 s of processors, 1.0 MB at most in one process".to_owned(),
+        "  umask       0077".to_owned(),
+        "  limit       wall=5 by watch".to_owned(),
+        "  skipped     order: no memory".to_owned(),
+        r"  lacks       something\u{1b}[31m".to_owned(),
+        format!("  output      {output}  bin/one  {}", file.display()),
     ];
     let stdout = run.stdout();
     assert!(expected.iter().all(|line| stdout.lines().any(|other| other == line)), "{run}");
@@ -237,7 +237,7 @@ fn a_real_build_is_listed_shown_and_its_log_printed() {
     // Other tests build in this store meanwhile, so it may not be the first any more.
     assert!(listed.stdout().lines().any(is_it), "{listed}");
     let run = world.eadem(["show", "fails"]).exit(0).stdout_has("image     rust-trixie\n");
-    drop(run.stdout_has("sources   sha256:").stdout_has("ending  failed with status 101"));
+    drop(run.stdout_has("sources   sha256:").stdout_has("ending      failed with status 101"));
 }
 
 #[test]

@@ -337,8 +337,8 @@ fn a_unit_is_shown_by_its_key_by_its_package_and_with_its_run() {
     let units = units(&store, "shown-two");
     let run = world.eadem(["show", "shown-two"]).exit(0);
     let (key, record) = known.iter().find(|(key, _)| units.keys.contains(key)).expect("it has units");
-    let line = format!("unit    {}  {}  {}", key.short(), record.package, record.kind);
-    drop(run.stdout_has(&format!("units   {} in units", units.total)).stdout_has(&line));
+    let line = format!("unit        {}  {}  {}", key.short(), record.package, record.kind);
+    drop(run.stdout_has(&format!("units       {} in units", units.total)).stdout_has(&line));
     let shown = world.eadem(["show", &key.hex()[..16]]).exit(0);
     let shown = shown.stdout_has(&format!("unit      {key}")).stdout_has("of processors");
     drop(shown.stdout_has(&first_blob(record).to_string()));

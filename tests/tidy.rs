@@ -170,6 +170,8 @@ fn below_the_terminal_no_clock_environment_or_chance_is_read() {
         "RandomState",
         "thread_rng",
         "fastrand",
+        "available_parallelism",
+        "uname(",
     ];
     expect_only(&library_sources(), &patterns, &allowed);
 }

@@ -1,6 +1,7 @@
 //! Chooses what serves the floors: which store, which engine, which network.
 
 use std::{
+    num::NonZero,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{
@@ -14,7 +15,7 @@ use std::{
 
 use eadem_docker::{DockerEngine, Surroundings};
 use eadem_fetch::{Network, NetworkError, NetworkOptions, Reach};
-use eadem_flow::Bench;
+use eadem_flow::{Bench, Machine};
 use eadem_model::{
     Abilities, Ability, Cancel, Door, Ending, Engine, EngineError, Event, Inputs, Outcome, OutputSink, Round,
     RunId, Terminal, Watch, Workshop,
@@ -43,12 +44,20 @@ pub(crate) struct Wiring {
     run: RunId,
     keep_failed: bool,
     weak: bool,
+    machine: Machine,
     /// What of an earlier eadem could not be removed.
     pub(crate) left: Option<String>,
 }
 
 /// Set by an interrupt.
 static CANCEL: Cancel = Cancel::new();
+
+fn machine() -> Machine {
+    Machine {
+        processors: thread::available_parallelism().map_or(1, NonZero::get),
+        release: rustix::system::uname().release().to_string_lossy().into_owned(),
+    }
+}
 
 /// Whether a room is there to be ended in order.
 static IN_ROOM: AtomicBool = AtomicBool::new(false);
@@ -77,6 +86,7 @@ impl Wiring {
             cancel: &CANCEL,
             run: RunId::new(now(), nonce()),
             keep_failed: global.keep_failed,
+            machine: machine(),
             weak: global.isolation == Firmness::Weak,
             left,
         })
@@ -97,6 +107,7 @@ impl Wiring {
             run: &self.run,
             keep_failed: self.keep_failed,
             weak: self.weak,
+            machine: &self.machine,
             project_root,
         }
     }

@@ -2,10 +2,9 @@
 
 use eadem_image::rfc3339;
 use eadem_model::{
-    Applied, Digest, DirectoryOrder, Entry, Isolation, Kernel, Plan, Processors, Record, RoundRecord,
-    Setting, Tree, UnitKind, UnitsRecord,
+    Applied, Digest, Entry, Isolation, Plan, Record, RoundRecord, Tree, UnitKind, UnitsRecord,
 };
-use eadem_report::blamed;
+use eadem_report::{blamed, setting};
 use eadem_store::Store;
 use serde_json::json;
 
@@ -124,7 +123,7 @@ fn lines(record: &Record, made_of: &MadeOf, store: &Store) -> Vec<String> {
     lines.extend(made_of.sources.iter().map(|layer| format!("sources   {layer}")));
     for (index, round) in record.rounds.iter().enumerate() {
         lines.push(format!("round {}", index + 1));
-        lines.extend(about(round, store).into_iter().map(|(key, text)| format!("  {key:8}{text}")));
+        lines.extend(about(round, store).into_iter().map(|(key, text)| format!("  {key:12}{text}")));
     }
     lines
 }
@@ -152,7 +151,7 @@ fn about(round: &RoundRecord, store: &Store) -> Vec<Line> {
     if outcome.isolation == Isolation::Weak {
         lines.push(("rooms", "weak isolation".to_owned()));
     }
-    lines.extend(setting(&round.setting));
+    lines.extend(setting::values(&round.setting));
     lines.extend(outcome.limits.iter().map(|limit: &Applied| ("limit", limit.to_string())));
     let skipped = outcome.skipped.iter().map(|one| format!("{}: {}", one.variation, one.reason));
     lines.extend(skipped.map(|text| ("skipped", text)));
@@ -181,54 +180,6 @@ fn cut(units: &UnitsRecord, store: &Store) -> Vec<Line> {
         lines.extend(blamed(check).into_iter().map(|line| ("units", line)));
     }
     lines
-}
-
-fn setting(setting: &Setting) -> Vec<Line> {
-    let Setting {
-        roots,
-        hostname,
-        user,
-        umask,
-        locale,
-        timezone,
-        noise,
-        processors,
-        order,
-        clock_offset,
-        kernel,
-    } = setting;
-    let processors = match processors {
-        Processors::All => "all",
-        Processors::OneFewer => "one fewer than all",
-    };
-    let order = match order {
-        DirectoryOrder::AsStored => "as stored",
-        DirectoryOrder::Shuffled(_) => "shuffled",
-    };
-    let clock = match clock_offset {
-        0 => "the machine's".to_owned(),
-        seconds => format!("{seconds} s ahead of the machine's"),
-    };
-    let kernel = match kernel {
-        Kernel::Own => "the machine's",
-        Kernel::TwoSix => "called 2.6",
-    };
-    let noise = noise.iter().map(|(name, value)| ("env", format!("{name}={value}")));
-    let fixed = [
-        ("source", roots.source.to_string()),
-        ("cargo", roots.cargo.to_string()),
-        ("target", roots.target.to_string()),
-        ("user", format!("{} ({}:{}) in {}", user.name, user.uid, user.gid, user.home)),
-        ("host", hostname.clone()),
-        ("umask", format!("{umask:04o}")),
-        ("locale", locale.clone()),
-        ("zone", timezone.clone()),
-        ("cpus", processors.to_owned()),
-        ("order", order.to_owned()),
-        ("clock", clock),
-        ("kernel", kernel.to_owned()),
-    ];
-    fixed.into_iter().chain(noise).collect()
 }
 
 fn outputs(tree: &Tree, store: &Store) -> Vec<Line> {

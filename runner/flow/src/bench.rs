@@ -25,8 +25,19 @@ pub struct Bench<'a> {
     pub keep_failed: bool,
     /// Whether the user asked for rooms that close less firmly.
     pub weak: bool,
+    /// The machine; decides no byte of an output.
+    pub machine: &'a Machine,
     /// The directory that holds `recipes/`.
     pub project_root: &'a Path,
+}
+
+/// What a build can learn of the machine that its rooms are on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// How many processors eadem may use.
+    pub processors: usize,
+    /// The release that the kernel tells.
+    pub release: String,
 }
 
 impl Bench<'_> {

@@ -1,22 +1,22 @@
 //! Why the trees of two rounds differ: what differed between the rounds on purpose is known.
 
-use std::{collections::BTreeMap, num::NonZero, thread};
+use std::collections::BTreeMap;
 
 use eadem_explain::{Bounds, Knowledge, Known, Span};
 use eadem_model::{Explanation, Kernel, Processors, RoundRecord, Setting, Tree};
 use eadem_store::Store;
 
-use crate::side::Side;
+use crate::{Bench, Machine, side::Side};
 
 /// Explains how what two rounds left differs; nothing if one of them left nothing.
-pub(crate) fn of_rounds(store: &Store, first: &RoundRecord, second: &RoundRecord) -> Option<Explanation> {
+pub(crate) fn of_rounds(bench: &Bench<'_>, first: &RoundRecord, second: &RoundRecord) -> Option<Explanation> {
     let (left, right) = (first.tree.as_ref()?, second.tree.as_ref()?);
-    Some(compared(store, [left, right], &knowledge(first, second)))
+    Some(compared(bench.store, [left, right], &knowledge(bench.machine, first, second)))
 }
 
 /// What is known of two rounds.
-pub(crate) fn knowledge(first: &RoundRecord, second: &RoundRecord) -> Knowledge {
-    let values = values(&first.setting, &second.setting);
+pub(crate) fn knowledge(machine: &Machine, first: &RoundRecord, second: &RoundRecord) -> Knowledge {
+    let values = values(machine, &first.setting, &second.setting);
     Knowledge { values, spans: Some(spans(first, second)) }
 }
 
@@ -38,7 +38,7 @@ fn compared(store: &Store, trees: [&Tree; 2], known: &Knowledge) -> Explanation 
 }
 
 /// The values of both rounds that can be searched for.
-fn values(first: &Setting, second: &Setting) -> Vec<Known> {
+fn values(machine: &Machine, first: &Setting, second: &Setting) -> Vec<Known> {
     let value = |name: &str, of: &dyn Fn(&Setting) -> String| Known {
         name: name.to_owned(),
         values: [of(first), of(second)],
@@ -57,8 +57,8 @@ fn values(first: &Setting, second: &Setting) -> Vec<Known> {
         value("locale", &|setting| setting.locale.clone()),
         value("timezone", &|setting| setting.timezone.clone()),
         value("timezone", &|setting| zone(&setting.timezone).0),
-        value("kernel", &|setting| release(setting.kernel)),
-        value("processors", &|setting| n_processors(setting.processors).to_string()),
+        value("kernel", &|setting| release(machine, setting.kernel)),
+        value("processors", &|setting| n_processors(machine, setting.processors).to_string()),
     ];
     values.extend(noise(first, second));
     values
@@ -77,20 +77,18 @@ fn noise(first: &Setting, second: &Setting) -> Vec<Known> {
 }
 
 /// As many processors as a room on this machine has.
-fn n_processors(processors: Processors) -> usize {
-    let all = thread::available_parallelism().map_or(1, NonZero::get);
+fn n_processors(machine: &Machine, processors: Processors) -> usize {
     match processors {
-        Processors::All => all,
-        Processors::OneFewer => (all - 1).max(1),
+        Processors::All => machine.processors,
+        Processors::OneFewer => machine.processors.saturating_sub(1).max(1),
     }
 }
 
-/// The release that the kernel of this machine tells.
-fn release(kernel: Kernel) -> String {
-    let own = rustix::system::uname().release().to_string_lossy().into_owned();
+/// The release that the kernel tells in a room on this machine.
+fn release(Machine { release, .. }: &Machine, kernel: Kernel) -> String {
     match kernel {
-        Kernel::Own => own,
-        Kernel::TwoSix => two_six(&own),
+        Kernel::Own => release.clone(),
+        Kernel::TwoSix => two_six(release),
     }
 }
 
@@ -153,11 +151,12 @@ mod tests {
     #[test]
     fn every_value_of_both_settings_can_be_searched_for() {
         let (first, second) = (Setting::baseline(), Setting::varied(&Digest::of(b"x")));
-        let values = values(&first, &second);
+        let machine = Machine { processors: 2, release: "6.12.48".to_owned() };
+        let values = values(&machine, &first, &second);
         let of = |name: &str| values.iter().find(|one| one.name == name).expect("it is known").values.clone();
         assert_eq!(of("uid"), ["1000".to_owned(), second.user.uid.to_string()]);
         assert_eq!(of("umask"), ["0022", "0077"]);
         assert_eq!(of("environment"), ["", second.noise["EADEM_NOISE"].as_str()]);
-        assert!(values.iter().all(|one| one.name == "processors" || one.values[0] != one.values[1]));
+        assert!(values.iter().all(|one| one.values[0] != one.values[1]));
     }
 }

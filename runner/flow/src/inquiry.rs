@@ -41,8 +41,8 @@ pub(crate) struct Case<'a> {
 /// of them makes the difference, as far as the bytes do not tell.
 pub(crate) fn inquire(bench: &Bench<'_>, job: &Job, case: &Case<'_>) -> Result<Found, FlowError> {
     let [first, second] = case.rounds;
-    let known = explanation::knowledge(first, second);
-    let mut explanation = explanation::of_rounds(bench.store, first, second).unwrap_or_default();
+    let known = explanation::knowledge(bench.machine, first, second);
+    let mut explanation = explanation::of_rounds(bench, first, second).unwrap_or_default();
     let check = second.units.as_ref().and_then(|units| units.check.as_ref());
     let mut suspects = match (case.units, check) {
         (Some(units), Some(check)) => suspect::of_units(bench.store, &units.ledger, check, &known),

@@ -29,7 +29,7 @@ mod trial;
 mod units;
 mod verify;
 
-pub use bench::Bench;
+pub use bench::{Bench, Machine};
 pub use build::{Built, Recorded, build};
 pub use crates::{built_packages, dependencies};
 pub use eadem_cargo::{Planned, Standing};

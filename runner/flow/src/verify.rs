@@ -168,7 +168,7 @@ fn proof(
     };
     let same: Vec<Record> = records.into_iter().filter(is_same).collect();
     // What differed once may be equal by chance.
-    if same.iter().any(|record| record.rounds.len() == rounds.len() && !is_equal(record)) {
+    if same.iter().any(|record| record.rounds.len() == rounds.len() && !record.is_equal()) {
         return Ok(None);
     }
     let Some(newest) = same.into_iter().next() else { return Ok(None) };
@@ -178,12 +178,6 @@ fn proof(
     }
     bench.store.note_answer(&newest);
     Ok(Some(newest))
-}
-
-fn is_equal(record: &Record) -> bool {
-    let mut trees = record.rounds.iter().map(|round| round.tree.as_ref());
-    let first = trees.next().flatten();
-    trees.all(|tree| tree == first)
 }
 
 /// What both rounds of a record left, if it is a proof: a variation that was skipped proves nothing.
@@ -196,7 +190,7 @@ fn agreed_tree<'a>(record: &'a Record, plan: &Digest) -> Option<&'a Tree> {
     // Other bytes than somebody published are no difference between the rounds.
     let differs_from_published = record.published.iter().any(|published| !published.is_same());
     let agrees = record.verdict == Some(Verdict::Reproducible) || differs_from_published;
-    let proves = agrees && record.plan == *plan && whole && is_equal(record);
+    let proves = agrees && record.plan == *plan && whole && record.is_equal();
     proves.then_some(tree)
 }
 
@@ -243,7 +237,7 @@ fn excepted(exceptions: &[Exception], differences: &[OutputDifference]) -> Vec<E
 /// The record of rounds that differ where the recipe says so: nobody asks why.
 fn expected(bench: &Bench<'_>, record: Record, terms: &Terms) -> Record {
     let explanation = match &record.rounds[..] {
-        [first, second] => explanation::of_rounds(bench.store, first, second),
+        [first, second] => explanation::of_rounds(bench, first, second),
         _ => None,
     };
     let verdict = if is_whole(&record, terms) { Verdict::Excepted } else { Verdict::Inconclusive };

@@ -115,6 +115,11 @@ pub struct Excepted {
 }
 
 impl Record {
+    /// Whether all rounds left the same.
+    pub fn is_equal(&self) -> bool {
+        self.rounds.iter().all(|round| Some(&round.tree) == self.rounds.first().map(|first| &first.tree))
+    }
+
     /// What differed on purpose between the first two rounds, and was applied.
     pub fn varied(&self) -> BTreeSet<Variation> {
         let [first, second, ..] = &self.rounds[..] else { return BTreeSet::new() };

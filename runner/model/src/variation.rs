@@ -128,11 +128,7 @@ enum Item {
 impl Vary {
     /// Every variation, but for what this changes.
     pub fn chosen(&self) -> BTreeSet<Variation> {
-        self.changed(Variation::ALL.into())
-    }
-
-    /// What is left of a choice, or was added to it.
-    pub fn changed(&self, mut chosen: BTreeSet<Variation>) -> BTreeSet<Variation> {
+        let mut chosen: BTreeSet<Variation> = Variation::ALL.into();
         for item in &self.0 {
             match item {
                 Item::Only(these) => chosen = these.iter().copied().collect(),

@@ -23,7 +23,7 @@ pub mod output;
 mod problem;
 mod sarif;
 pub mod schema;
-mod setting;
+pub mod setting;
 mod standing;
 pub mod text;
 

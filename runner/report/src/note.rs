@@ -15,14 +15,8 @@ pub fn notes(record: &Record) -> Vec<String> {
 /// Without a trial nobody knows whether it differs in the same way each time.
 fn untried(record: &Record) -> Option<String> {
     let differs = matches!(record.verdict, Some(Verdict::Differs | Verdict::Regressed));
-    let is_untried = differs && record.trials.is_empty() && !is_equal(record);
+    let is_untried = differs && record.trials.is_empty() && !record.is_equal();
     is_untried.then(|| "not tried: whether two equal rounds differ as well".to_owned())
-}
-
-fn is_equal(record: &Record) -> bool {
-    let mut trees = record.rounds.iter().map(|round| &round.tree);
-    let first = trees.next();
-    trees.all(|tree| Some(tree) == first)
 }
 
 /// Outputs of which nothing was published, where something was of others.

@@ -3,7 +3,7 @@
 use eadem_model::{DirectoryOrder, Kernel, Processors, Setting};
 
 /// Every variation with its value in words; the names are those of [`Setting::variations`].
-pub(crate) fn values(setting: &Setting) -> Vec<(&'static str, String)> {
+pub fn values(setting: &Setting) -> Vec<(&'static str, String)> {
     let Setting {
         roots,
         hostname,

@@ -8,7 +8,9 @@ use std::{
     },
 };
 
-use eadem_flow::{Bench, Built, FlowError, Job, Proofs, Terms, USUAL_TRIALS, Verification, build, verify};
+use eadem_flow::{
+    Bench, Built, FlowError, Job, Machine, Proofs, Terms, USUAL_TRIALS, Verification, build, verify,
+};
 use eadem_model::{
     Abilities, Architecture, Cancel, CrateRelease, Digest, Ending, Engine, EngineError, Event, FetchError,
     Fetcher, Image, ImageLock, Inputs, Isolation, LockedImage, LockedResult, LockedSource, Name, Outcome,
@@ -249,6 +251,7 @@ impl World {
             run: &RunId::new(u64::from(n_run), n_run),
             keep_failed: engine.keep_failed,
             weak: false,
+            machine: &Machine { processors: 2, release: "6.12.48".to_owned() },
             project_root: Path::new("/nonexistent"),
         })
     }
