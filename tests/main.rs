@@ -24,6 +24,7 @@ mod limits;
 mod lock;
 mod log;
 mod machine;
+mod needs;
 mod oci;
 mod odd_names;
 mod plan;

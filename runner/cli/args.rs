@@ -224,7 +224,7 @@ pub(crate) enum Command {
 }
 
 /// Recipes to work on.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Recipes {
     /// Names of recipes, or paths of their files; all of the project if none is given
     #[arg(value_name = "RECIPE")]
@@ -249,7 +249,7 @@ pub(crate) struct Build {
     pub(crate) output: Option<PathBuf>,
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) recipes: Recipes,

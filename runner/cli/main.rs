@@ -13,6 +13,7 @@ mod doctor;
 mod exit;
 mod github;
 mod history;
+mod needs;
 mod paint;
 mod project;
 mod report;

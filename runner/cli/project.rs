@@ -164,7 +164,7 @@ impl Project {
     }
 
     /// Puts a recipe together with its locks.
-    pub(crate) fn job(&self, file: &RecipeFile) -> Result<Job, Report> {
+    pub(crate) fn pinned(&self, file: &RecipeFile) -> Result<Job, Report> {
         let path = file.lock_path();
         let remedy = format!("eadem lock {}", file.recipe.name);
         let lock = self.read::<RecipeLock>(&path)?.ok_or_else(|| missing(&self.shown(&path), &remedy))?;

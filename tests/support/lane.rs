@@ -82,9 +82,14 @@ impl Lane {
 
     /// Locks a fixture's recipe, which has the fixture's name, in a world that uses this store.
     pub(crate) fn fixture(&self, name: &str) -> World {
-        let world = World::of(self.world.who()).with_fixture(name).with_images().with_store(self.store());
+        let world = self.unlocked(name);
         drop(self.run(&mut world.command(["lock", name])).exit(0));
         world
+    }
+
+    /// A fixture in a world that uses this store.
+    pub(crate) fn unlocked(&self, name: &str) -> World {
+        World::of(self.world.who()).with_fixture(name).with_images().with_store(self.store())
     }
 
     /// The recipe `steady` as nobody has built it, so that no record answers.

@@ -294,6 +294,7 @@ mod tests {
             limits: Limits { disk_bytes, ..Limits::default() },
             outputs: Vec::new(),
             start: None,
+            needs: Vec::new(),
             veils: Vec::new(),
         };
         let (large, small) = (Round::baseline(plan(USUAL + 1)), Round::baseline(plan(5)));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use eadem_model::{Digest, Plan, Text, UnitKind};
+use eadem_model::{Digest, Plan, Supply, Text, UnitKind};
 use serde::Serialize;
 
 /// Rises when a unit's room, or what is taken out of it, changes its meaning: old records answer no more.
@@ -43,6 +43,8 @@ struct Form<'a> {
     architecture: eadem_model::Architecture,
     users: eadem_model::Users,
     epoch: u64,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    needs: &'a [Supply],
     #[serde(flatten)]
     key: &'a UnitKey<'a>,
 }
@@ -51,9 +53,9 @@ impl UnitKey<'_> {
     /// The key's digest, in the build of a plan.
     pub fn digest(&mut self, plan: &Plan) -> Digest {
         self.inputs.sort();
-        let Plan { rootfs, architecture, users, epoch, .. } = plan;
+        let Plan { rootfs, architecture, users, epoch, needs, .. } = plan;
         let (architecture, users, epoch) = (*architecture, *users, *epoch);
-        let form = Form { eadem_unit_key: ROOM, rootfs, architecture, users, epoch, key: self };
+        let form = Form { eadem_unit_key: ROOM, rootfs, architecture, users, epoch, needs, key: self };
         Digest::of(&serde_json::to_vec(&form).expect("keys have only text keys"))
     }
 }

@@ -29,7 +29,12 @@ fn print(desk: &Desk<'_>, name: &Name, preview: &Preview) {
         console.talk(&format!("{name} was built in run {run}, whose record answers `eadem build`"));
     }
     let Some(units) = &preview.units else {
-        let (standing, plan) = (if preview.recorded.is_some() { "hit" } else { "miss" }, preview.plan);
+        let Some(plan) = preview.plan else {
+            return console.print(&format!(
+                "unknown  -  {name}, since what it needs of other recipes is not built yet"
+            ));
+        };
+        let standing = if preview.recorded.is_some() { "hit" } else { "miss" };
         return console.print(&format!("{standing:7}  {plan}  the whole of {name}, in one room"));
     };
     units.iter().for_each(|unit| console.print(&line(unit)));

@@ -107,6 +107,7 @@ fn value(record: &Record, made_of: &MadeOf, store: &Store) -> serde_json::Value 
         "image": made_of.image,
         "rootfs": made_of.rootfs,
         "sources": made_of.sources,
+        "needs": record.needs,
         "rounds": record.rounds.iter().map(round).collect::<Vec<_>>(),
     })
 }
@@ -121,6 +122,9 @@ fn lines(record: &Record, made_of: &MadeOf, store: &Store) -> Vec<String> {
     lines.extend(made_of.image.iter().map(|name| format!("image     {name}")));
     lines.extend(made_of.rootfs.iter().map(|layer| format!("layer     {layer}")));
     lines.extend(made_of.sources.iter().map(|layer| format!("sources   {layer}")));
+    lines.extend(
+        record.needs.iter().map(|one| format!("needs     {}  {} at {}", one.tree, one.recipe, one.supply.at)),
+    );
     for (index, round) in record.rounds.iter().enumerate() {
         lines.push(format!("round {}", index + 1));
         lines.extend(about(round, store).into_iter().map(|(key, text)| format!("  {key:12}{text}")));

@@ -14,6 +14,7 @@ use crate::{
     commands::Desk,
     exit::Exit,
     github, history,
+    needs::Ordered,
     project::RecipeFile,
     report::Report,
     reports, summary, verdict,
@@ -22,9 +23,16 @@ use crate::{
 /// Builds recipes in two rooms each and says whether the outputs are the same.
 pub(crate) fn run(verify: &Verify, desk: &Desk<'_>) -> Done {
     reports::check(&verify.report)?;
+    let ordered = Ordered::new(&desk.project, &desk.project.recipe_words(&verify.recipes.recipes)?);
+    // What was published, or said before, is so of what was named.
+    let plain = Verify { against: Vec::new(), base: None, ..verify.clone() };
     let cases = RefCell::new(Vec::new());
-    let done = desk.each_recipe(&verify.recipes.recipes, |file| {
-        let (case, done) = one(verify, desk, file);
+    let done = desk.each_recipe(&ordered.words, |file| {
+        let verify = if ordered.added.contains(&file.recipe.name) { &plain } else { verify };
+        let (case, done) = match unmet(&file.recipe, &cases.borrow()) {
+            Some(need) => of_unmet(desk, file, need),
+            None => one(verify, desk, file),
+        };
         cases.borrow_mut().push(case);
         done
     });
@@ -34,6 +42,24 @@ pub(crate) fn run(verify: &Verify, desk: &Desk<'_>) -> Done {
         summary::say(desk.console, &report.cases);
     }
     conclude(verify, desk, &report, done)
+}
+
+/// What a recipe needs and what was not found to be the same each time.
+fn unmet<'a>(recipe: &Recipe, cases: &'a [Case]) -> Option<&'a Case> {
+    let is_met = |case: &Case| matches!(case.verdict, Some(Verdict::Reproducible | Verdict::Excepted));
+    cases.iter().find(|case| !is_met(case) && recipe.needs.iter().any(|need| need.recipe == case.recipe))
+}
+
+/// Whoever builds on bytes that nobody can make again verifies nothing.
+fn of_unmet(desk: &Desk<'_>, file: &RecipeFile, need: &Case) -> (Case, Done) {
+    let (name, needed) = (&file.recipe.name, &need.recipe);
+    let what = need.verdict.map_or("could not be verified".to_owned(), |verdict| format!("is {verdict}"));
+    let report =
+        Report::new(Exit::Inconclusive, format!("`{name}` was not built: it needs `{needed}`, which {what}"))
+            .hint(format!("eadem explain {needed}"));
+    verdict::undecided(desk.console, name, Verdict::Inconclusive);
+    let case = case::of_fault(file, desk.project.place(file), Some(Verdict::Inconclusive), &report);
+    (case, Err(report))
 }
 
 /// Reports whatever came of the recipes that were reached, also when one of them ended it all.

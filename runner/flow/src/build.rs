@@ -2,7 +2,11 @@
 
 use eadem_model::{Digest, Event, Isolation, Record, Round, RoundRecord, RunId, Setting, Tree};
 
-use crate::{Bench, FlowError, Job, prepare, units};
+use crate::{
+    Bench, FlowError, Job,
+    needs::{Ground, prepare},
+    units,
+};
 
 /// What a build gave.
 #[derive(Debug)]
@@ -26,9 +30,7 @@ pub struct Recorded {
 
 /// Builds a job once, offline, from verified inputs, unless a record answers.
 pub fn build(bench: &Bench<'_>, job: &Job) -> Result<Built, FlowError> {
-    // First, since a local directory may have changed since it was locked.
-    prepare(bench, job)?;
-    let plan = job.plan();
+    let Ground { plan, needs } = prepare(bench, job)?;
     let digest = plan.digest();
     if let Some((recorded, tree)) = recorded(bench, job, &digest)? {
         return Ok(Built { plan: digest, tree, recorded: Some(recorded) });
@@ -36,7 +38,7 @@ pub fn build(bench: &Bench<'_>, job: &Job) -> Result<Built, FlowError> {
     bench.store.put_plan(&plan)?;
     let ran = units::run(bench, job, &Round::baseline(plan))?;
     let tree = ran.record.tree.clone();
-    bench.store.put_record(&record(bench, job, digest, vec![ran.record]))?;
+    bench.store.put_record(&Record { needs, ..record(bench, job, digest, vec![ran.record]) })?;
     ran.failure.map_or(Ok(()), |failure| Err(FlowError::Build(Box::new(failure))))?;
     let tree = tree.expect("a round that ended well leaves a tree");
     Ok(Built { plan: digest, tree, recorded: None })

@@ -1,8 +1,8 @@
 //! A recipe with its locks.
 
-use eadem_model::{Image, ImageLock, LockedSource, Plan, Recipe, RecipeLock, SourceSpec};
+use eadem_model::{Image, ImageLock, LockedSource, Plan, Recipe, RecipeLock, SourceSpec, Supplied};
 
-use crate::{FlowError, plan};
+use crate::{FlowError, Needed, plan};
 
 /// What is to be built, with everything pinned.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub struct Job {
     pub lock: RecipeLock,
     /// The image's lock.
     pub image: ImageLock,
+    /// What it needs of other recipes, in the recipe's order.
+    pub needs: Vec<Needed>,
 }
 
 impl Job {
@@ -28,12 +30,19 @@ impl Job {
     ) -> Result<Self, FlowError> {
         check_image(image, &image_lock)?;
         check_recipe(&recipe, &lock, &image_lock)?;
-        Ok(Self { recipe, lock, image: image_lock })
+        Ok(Self { recipe, lock, image: image_lock, needs: Vec::new() })
     }
 
-    /// The plan that the recipe's lock gives.
-    pub fn plan(&self) -> Plan {
-        plan(&self.recipe, &self.lock, self.image.architecture)
+    /// The same with what it needs of other recipes, in the recipe's order.
+    #[must_use]
+    pub fn needing(self, needs: Vec<Needed>) -> Self {
+        Self { needs, ..self }
+    }
+
+    /// The plan that the recipe's lock gives, with what others supply.
+    pub fn plan(&self, needs: &[Supplied]) -> Plan {
+        let needs = needs.iter().map(|supplied| supplied.supply.clone()).collect();
+        Plan { needs, ..plan(&self.recipe, &self.lock, self.image.architecture) }
     }
 }
 

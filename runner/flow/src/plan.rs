@@ -25,6 +25,7 @@ pub fn plan(recipe: &Recipe, lock: &RecipeLock, architecture: Architecture) -> P
         limits: recipe.limits.limits(),
         outputs: recipe.outputs.iter().map(|path| output(recipe, path)).collect(),
         start: None,
+        needs: Vec::new(),
         veils: Vec::new(),
     }
 }

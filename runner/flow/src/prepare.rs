@@ -8,8 +8,14 @@ use eadem_store::Store;
 
 use crate::{Bench, FlowError, Job, job::check_image};
 
+/// Brings into the store whatever a job and what it needs are built from.
+pub fn fetch(bench: &Bench<'_>, job: &Job) -> Result<(), FlowError> {
+    job.needs.iter().try_for_each(|needed| fetch(bench, &needed.job))?;
+    bring(bench, job)
+}
+
 /// Makes sure that the image and the source layer are laid out; fetches what is missing.
-pub fn prepare(bench: &Bench<'_>, job: &Job) -> Result<(), FlowError> {
+pub(crate) fn bring(bench: &Bench<'_>, job: &Job) -> Result<(), FlowError> {
     prepare_image(bench, &job.image)?;
     eadem_source::source_layer(&job.lock, bench.project_root, bench.store, bench.fetcher, bench.events)?;
     Ok(())

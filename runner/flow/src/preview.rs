@@ -5,13 +5,18 @@ use std::sync::Mutex;
 use eadem_cargo::{Planned, Site};
 use eadem_model::{Digest, Ending, Round, RunId, Rung, Watch};
 
-use crate::{Bench, FlowError, Job, build, log::Lines, prepare, units};
+use crate::{
+    Bench, FlowError, Job, build,
+    log::Lines,
+    needs::{Ground, prepare_recorded},
+    units,
+};
 
 /// What a build would be.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Preview {
-    /// The plan's digest.
-    pub plan: Digest,
+    /// The plan's digest; unknown if it needs something of another recipe that was not built yet.
+    pub plan: Option<Digest>,
     /// The run whose record would answer.
     pub recorded: Option<RunId>,
     /// Its units; none if it would be built in one room.
@@ -22,9 +27,7 @@ pub struct Preview {
 
 /// Finds out what a build would have to do; runs nothing of the sources.
 pub fn preview(bench: &Bench<'_>, job: &Job) -> Result<Preview, FlowError> {
-    // First, since a local directory may have changed since it was locked.
-    prepare(bench, job)?;
-    let plan = job.plan();
+    let Some(Ground { plan, .. }) = prepare_recorded(bench, job)? else { return Ok(Preview::default()) };
     let digest = plan.digest();
     let recorded = build::recorded(bench, job, &digest)?.map(|(recorded, _)| recorded.run);
     let round = Round::baseline(plan);
@@ -35,11 +38,11 @@ pub fn preview(bench: &Bench<'_>, job: &Job) -> Result<Preview, FlowError> {
             break;
         };
         match walk(bench, job, units::site(bench, job, workshop, (&round, *rung)))? {
-            Ok(units) => return Ok(Preview { plan: digest, recorded, units: Some(units), fell }),
+            Ok(units) => return Ok(Preview { plan: Some(digest), recorded, units: Some(units), fell }),
             Err(why) => fell.push(format!("{rung}: {why}")),
         }
     }
-    Ok(Preview { plan: digest, recorded, units: None, fell })
+    Ok(Preview { plan: Some(digest), recorded, units: None, fell })
 }
 
 /// The units on one rung, or why it does not bear.

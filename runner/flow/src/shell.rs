@@ -6,7 +6,8 @@ use eadem_store::KeptPlace;
 use crate::{
     Bench, FlowError, Job,
     kept::{self, hold, terminal},
-    prepare::{StoreInputs, prepare},
+    needs::prepare,
+    prepare::StoreInputs,
     step,
 };
 
@@ -51,8 +52,7 @@ enum Found<'a> {
 /// setting is that of the round whose state was kept, since the state holds its paths.
 pub fn visit<'a>(bench: &Bench<'a>, job: &Job, wish: &Wish<'_>) -> Result<Visit<'a>, FlowError> {
     terminal(bench)?;
-    prepare(bench, job)?;
-    let plan = job.plan();
+    let plan = prepare(bench, job)?.plan;
     let found = match wish.files {
         Files::Kept => find(bench, &job.recipe.name, &plan)?,
         Files::None => Found::Nothing,

@@ -14,7 +14,7 @@ use eadem_store::{Store, StoreError};
 use crate::{
     Bench, BuildFailure, FlowError, Job, build, explanation,
     inquiry::{Case, inquire},
-    prepare,
+    needs,
     published::{self, Claim},
     rounds::{self, OfUnits},
     units,
@@ -95,9 +95,7 @@ fn since(base: &Base, record: Record) -> Record {
 }
 
 fn between_rounds(bench: &Bench<'_>, job: &Job, terms: &Terms) -> Result<Verification, FlowError> {
-    // First, since a local directory may have changed since it was locked.
-    prepare(bench, job)?;
-    let plan = job.plan();
+    let needs::Ground { plan, needs } = needs::prepare(bench, job)?;
     let (first, second) = (Round::baseline(plan.clone()), Round::varied_in(plan, &terms.vary));
     let digest = first.plan.digest();
     if terms.proofs == Proofs::Use
@@ -108,7 +106,7 @@ fn between_rounds(bench: &Bench<'_>, job: &Job, terms: &Terms) -> Result<Verific
     bench.store.put_plan(&first.plan)?;
     let mut rounds = rounds::run(bench, job, [&first, &second], terms.proofs)?;
     let records = std::mem::take(&mut rounds.records);
-    let record = build::record(bench, job, digest, records);
+    let record = Record { needs, ..build::record(bench, job, digest, records) };
     if let Some(failure) = rounds.failure {
         bench.store.put_record(&Record { verdict: Some(verdict_of(&failure)), ..record })?;
         return Err(FlowError::Build(Box::new(failure)));

@@ -122,7 +122,7 @@ fn rounds_that_went_without_a_variation_prove_nothing() {
 #[test]
 fn a_lock_that_pins_another_source_than_the_recipe_names_is_stale() {
     let world = World::new();
-    let Job { recipe, mut lock, image: image_lock } = world.job.clone();
+    let Job { recipe, mut lock, image: image_lock, .. } = world.job.clone();
     let (name, version) = ("other".to_owned(), semver::Version::new(1, 0, 0));
     lock.sources = vec![LockedSource::Own { name, version, sha256: Digest::of(b"crate"), size: 5 }];
     assert!(matches!(Job::new(recipe, lock, &image(), image_lock), Err(FlowError::Stale { .. })));
@@ -138,7 +138,7 @@ fn a_failed_build_is_recorded_as_failed_and_answers_nothing() {
         assert_eq!(failure.ending, Ending::Failed(101));
     }
     assert_eq!(engine.n_runs.load(Ordering::SeqCst), 2);
-    let records = world.store.records(&world.job.plan().digest()).expect("readable");
+    let records = world.store.records(&world.job.plan(&[]).digest()).expect("readable");
     let endings = records.iter().map(|record| (&record.rounds[0].outcome.ending, &record.rounds[0].tree));
     assert_eq!(endings.collect::<Vec<_>>(), [(&Ending::Failed(101), &None); 2]);
 }
@@ -159,7 +159,7 @@ fn the_log_of_a_round_is_kept_whole() {
 #[test]
 fn a_lock_of_another_recipe_or_image_is_stale() {
     let world = World::new();
-    let Job { recipe, lock, image: image_lock } = world.job.clone();
+    let Job { recipe, lock, image: image_lock, .. } = world.job.clone();
     let changed = Recipe { epoch: 7, ..recipe.clone() };
     let stale = |job: Result<Job, FlowError>| matches!(job, Err(FlowError::Stale { .. }));
     assert!(stale(Job::new(changed, lock.clone(), &image(), image_lock.clone())));
@@ -190,7 +190,7 @@ fn a_shell_has_the_builds_room_but_for_the_program_and_the_terminal() {
     assert!(!enter(&world, &engine, &wish).expect("entered"));
     let (round, kept) = engine.last_entered();
     let (entered, mut built) =
-        (round.room().expect("clean"), Round::baseline(world.job.plan()).room().expect("clean"));
+        (round.room().expect("clean"), Round::baseline(world.job.plan(&[])).room().expect("clean"));
     assert_eq!(entered.env.get("TERM").map(String::as_str), Some("xterm"));
     assert_eq!(entered.limits.wall_seconds, u64::MAX);
     built.argv = command.to_vec();
@@ -206,7 +206,7 @@ fn without_a_terminal_the_builds_limits_hold_and_a_shell_of_the_image_runs() {
     enter(&world, &engine, &CALM).expect("entered");
     let plan = engine.last_entered().0.plan;
     assert_eq!(plan.argv, ["/bin/sh".into()], "the image has no other");
-    assert_eq!((plan.limits, &plan.env), (world.job.plan().limits, &world.job.plan().env));
+    assert_eq!((plan.limits, &plan.env), (world.job.plan(&[]).limits, &world.job.plan(&[]).env));
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn the_state_of_a_second_round_is_shown_in_its_setting() {
     let Err(FlowError::Build(failure)) = world.verify(&engine, 1, Proofs::Use) else { panic!("it fails") };
     assert_eq!((failure.n_round, failure.state), (2, State::Kept));
     assert!(enter(&world, &engine, &CALM).expect("entered"));
-    assert_eq!(engine.last_entered().0.setting, Round::varied(world.job.plan()).setting);
+    assert_eq!(engine.last_entered().0.setting, Round::varied(world.job.plan(&[])).setting);
 }
 
 #[test]
@@ -305,7 +305,7 @@ fn an_interrupted_verification_refutes_nothing_and_a_failed_one_does() {
 fn the_plan_of_a_record_can_be_read_again() {
     let (world, engine) = (World::new(), Fake::new(steady));
     let built = world.build(&engine, 1).expect("built");
-    assert_eq!(world.store.plan(&built.plan).expect("readable"), Some(world.job.plan()));
+    assert_eq!(world.store.plan(&built.plan).expect("readable"), Some(world.job.plan(&[])));
     assert_eq!(world.store.plan(&Digest::of(b"other")).expect("readable"), None);
 }
 
@@ -313,7 +313,7 @@ fn the_plan_of_a_record_can_be_read_again() {
 fn the_plan_of_a_job_is_the_known_one() {
     let world = World::new();
     assert_eq!(
-        world.job.plan().digest().to_string(),
+        world.job.plan(&[]).digest().to_string(),
         "sha256:aaa51bb877efcba7ddf590388eab13bf5860b9e1f24c6183aaba97b5760896fd"
     );
 }

@@ -34,8 +34,7 @@ impl Room {
         let veils: Vec<_> = self.veils.iter().map(|veil| &veil.at).collect();
         let places: Vec<_> = inputs.chain(&self.scratch).chain(veils.iter().copied()).collect();
         for place in &places {
-            let first = place.below_root().split('/').next().unwrap_or_default();
-            if TAKEN.contains(&first) || holds("/var/tmp", place.as_str()) {
+            if is_taken(place) {
                 return refuse(format!("a directory of its own at `{place}`"));
             }
         }
@@ -72,6 +71,17 @@ impl Room {
 
 fn refuse<T>(what: String) -> Result<T, EngineError> {
     Err(EngineError::Plan { what })
+}
+
+/// Whether a room has something of its own at or around a place.
+pub(crate) fn is_taken(place: &RoomPath) -> bool {
+    let first = place.below_root().split('/').next().unwrap_or_default();
+    TAKEN.contains(&first) || holds("/var/tmp", place.as_str())
+}
+
+/// Whether two places are one, or one lies in the other.
+pub(crate) fn overlap(one: &RoomPath, other: &RoomPath) -> bool {
+    holds(one.as_str(), other.as_str()) || holds(other.as_str(), one.as_str())
 }
 
 /// Whether `inner` is `outer` or lies below it.

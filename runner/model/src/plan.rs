@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Limits, TreePath, Veil};
+use crate::{Digest, Limits, Supply, TreePath, Veil};
 
 /// The processor family of an image, by its OCI name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -172,6 +172,9 @@ pub struct Plan {
     /// unless said. Only what a build adds to it is taken as outputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Digest>,
+    /// What it shows of other recipes' outputs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Supply>,
     /// Where the room has names of what it does not show.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub veils: Vec<Veil>,

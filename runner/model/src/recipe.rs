@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, num::NonZero};
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use crate::{BuildSpec, Digest, Limits, Name, TreePath, Units, Users, Vary, document::Version1};
+use crate::{BuildSpec, Digest, Limits, Name, Need, TreePath, Units, Users, Vary, document::Version1};
 
 /// Seconds since 1970 that stand for "now" in outputs unless a recipe says otherwise: 1980-01-01,
 /// the first day that zip archives can hold.
@@ -28,6 +28,9 @@ pub struct Recipe {
     /// The steps that build it, where cargo does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<BuildSpec>,
+    /// Other recipes whose outputs the build is shown; they are built, and verified, first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Need>,
     /// What the build must leave: of cargo, `bin/NAME` is the program NAME; of steps, what they left in `$OUT`.
     #[serde(deserialize_with = "outputs")]
     pub outputs: Vec<TreePath>,
@@ -88,16 +91,19 @@ impl Recipe {
     }
 
     /// What its keys say against each other, if they do.
-    pub fn contradiction(&self) -> Option<&'static str> {
+    pub fn contradiction(&self) -> Option<String> {
         let both = self.build.is_some() && self.cargo != CargoSpec::default();
         let is_output = |exception: &Exception| {
             self.outputs.iter().any(|output| exception.covers(output) || is_below(&exception.output, output))
         };
         if both {
-            return Some("either `cargo` or the steps of `build` make it, and it has both");
+            return Some("either `cargo` or the steps of `build` make it, and it has both".to_owned());
         }
         let strange = self.expect.iter().any(|exception| !is_output(exception));
-        strange.then_some("`expect` names what is no output of it")
+        if strange {
+            return Some("`expect` names what is no output of it".to_owned());
+        }
+        Need::contradiction(&self.needs)
     }
 }
 

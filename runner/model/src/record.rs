@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Digest, Ending, Exception, Explanation, Name, Outcome, Published, Setting, Tree, Trial, UnitsRecord,
-    Variation, Verdict, document::Version1,
+    Digest, Ending, Exception, Explanation, Name, Outcome, Published, Setting, Supplied, Tree, Trial,
+    UnitsRecord, Variation, Verdict, document::Version1,
 };
 
 /// The name of one invocation of eadem; names sort by time.
@@ -75,6 +75,9 @@ pub struct Record {
     pub rounds: Vec<RoundRecord>,
     /// What a verification said; a single build says nothing.
     pub verdict: Option<Verdict>,
+    /// What it had of other recipes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Supplied>,
     /// Why the rounds differ, if they do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
@@ -134,6 +137,7 @@ impl Record {
             recipe,
             plan,
             rounds,
+            needs: Vec::new(),
             verdict: None,
             explanation: None,
             trials: Vec::new(),

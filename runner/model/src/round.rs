@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Architecture, Digest, DirectoryOrder, Kernel, Limits, PathError, Plan, Processors, RoomPath, RoomVeil,
-    Root, Setting, TreePath, User, Users, Variation, Veil,
+    Root, Setting, Supply, TreePath, User, Users, Variation, Veil,
 };
 
 /// A plan with the values of its variations.
@@ -148,7 +148,12 @@ impl Round {
             };
             Ok(RoomInput { layer: input.layer, subpath: input.subpath.clone(), at, file: input.file })
         };
-        self.plan.inputs.iter().map(input).collect()
+        let need = |supply: &Supply| {
+            let Supply { layer, at } = supply.clone();
+            RoomInput { layer, subpath: Supply::subpath(), at, file: false }
+        };
+        let needs = self.plan.needs.iter().map(|supply| Ok(need(supply)));
+        self.plan.inputs.iter().map(input).chain(needs).collect()
     }
 
     fn outputs(&self) -> Result<Vec<RoomOutput>, PathError> {

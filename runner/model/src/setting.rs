@@ -202,6 +202,11 @@ impl Setting {
         self.with(other, &roots.into())
     }
 
+    /// Every directory that a room of it has besides those of the image.
+    pub(crate) fn directories(&self) -> [RoomPath; 4] {
+        [Root::Source, Root::Cargo, Root::Target, Root::Home].map(|root| self.place(root).clone())
+    }
+
     /// Where this setting puts a root.
     pub fn place(&self, root: Root) -> &RoomPath {
         match root {

@@ -29,6 +29,7 @@ mod project;
 mod record;
 mod reference;
 mod seal;
+mod shown;
 mod spool;
 mod start;
 mod store;

@@ -82,8 +82,10 @@ fn find(word: &str, console: &Console, store: &Store) -> Result<Pin, Report> {
     }
     let mut digests = BTreeSet::new();
     for record in &meant {
-        if let Some(Plan { rootfs, inputs, .. }) = store.plan(&record.plan)? {
-            digests.extend(rootfs.into_iter().chain(inputs.into_iter().map(|input| input.layer)));
+        if let Some(Plan { rootfs, inputs, needs, .. }) = store.plan(&record.plan)? {
+            let needs = needs.into_iter().map(|supply| supply.layer);
+            digests
+                .extend(rootfs.into_iter().chain(inputs.into_iter().map(|input| input.layer)).chain(needs));
         }
     }
     let runs = meant.iter().map(|record| (record.plan, record.run.clone())).collect();

@@ -83,6 +83,7 @@ pub(crate) fn round(argv: &[&str]) -> Round {
         limits: Limits { wall_seconds: 60, log_bytes: 1 << 20, output_bytes: 1 << 20, ..Limits::default() },
         outputs: Vec::new(),
         start: None,
+        needs: Vec::new(),
         veils: Vec::new(),
     };
     Round { plan, setting: Setting::baseline() }
