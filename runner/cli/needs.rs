@@ -43,24 +43,24 @@ impl Loader<'_> {
             return Ok(Arc::clone(job));
         }
         if let Some(first) = self.way.iter().position(|other| other == name) {
-            return Err(cycle(self.project.place(by), &self.way[first..], name));
+            return Err(cycle(&self.project.place(by), &self.way[first..], name));
         }
         let file =
-            self.project.recipe(name.as_str()).map_err(|error| of_need(self.project.place(by), error))?;
+            self.project.recipe(name.as_str()).map_err(|error| of_need(&self.project.place(by), error))?;
         let job = Arc::new(self.load(&file)?);
         self.loaded.insert(name.clone(), Arc::clone(&job));
         Ok(job)
     }
 }
 
-fn cycle(place: String, way: &[Name], back: &Name) -> Report {
+fn cycle(place: &str, way: &[Name], back: &Name) -> Report {
     let way: Vec<&str> = way.iter().chain([back]).map(Name::as_str).collect();
     Report::new(Exit::Invalid, format!("`{back}` needs itself: {}", way.join(" needs ")))
         .hint(format!("take a need out of {place}, or of another of these"))
 }
 
 /// Who names what is not there wrote an invalid recipe.
-fn of_need(place: String, mut error: Report) -> Report {
+fn of_need(place: &str, mut error: Report) -> Report {
     if error.exit == Exit::Usage {
         error.exit = Exit::Invalid;
     }
