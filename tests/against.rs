@@ -61,6 +61,19 @@ fn other_bytes_than_the_published_ones_differ_and_are_explained() {
 }
 
 #[test]
+fn a_published_program_with_another_build_id_is_equal_after_normalisation_and_differs_all_the_same() {
+    let lane = Lane::root();
+    let (world, mut bytes) = built(lane);
+    let note = b"\x14\0\0\0\x03\0\0\0GNU\0";
+    let at = bytes.windows(note.len()).position(|window| window == note).expect("linkers write a build-id");
+    bytes[at + note.len()] ^= 1;
+    let file = write(&world, "steady", &bytes);
+    let run = verify(lane, &world, &file).exit(1).stdout_has("differs  steady\n");
+    drop(run.stdout_has("is equal after normalisation, and not reproducible; taken out: elf: build-id\n"));
+    drop(world.eadem(["explain", "steady"]).exit(0).stdout_has("taken out: elf: build-id\n"));
+}
+
+#[test]
 fn what_is_no_publication_is_refused() {
     let lane = Lane::root();
     let world = lane.fixture("steady");

@@ -19,6 +19,7 @@ mod elf;
 mod explain;
 mod kind;
 mod known;
+mod normal;
 mod packed;
 mod parts;
 mod region;

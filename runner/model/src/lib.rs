@@ -14,6 +14,7 @@ mod furniture;
 mod image;
 mod limits;
 mod name;
+mod normalisation;
 mod path;
 mod plan;
 mod published;
@@ -43,6 +44,7 @@ pub use fetch::{Attempt, CrateRelease, Fault, FetchError, Fetcher, Origin, Want}
 pub use image::{DebianSpec, Image, ImageLock, Keyring, LockedPackage, LockedResult};
 pub use limits::{Applied, Limit, Limits, Means};
 pub use name::{Name, NameError};
+pub use normalisation::{Normalisation, Normalised};
 pub use path::{PathError, RoomPath, TreePath};
 pub use plan::{Architecture, Input, Output, Plan, Root, Text, Users};
 pub use published::Published;
