@@ -272,3 +272,42 @@ fn archives_with_other_times_are_equal_after_normalisation_and_differ_all_the_sa
     let run = world.eadem(["diff", text(&one), text(&two)]).exit(1);
     assert!(!run.stdout().contains("normalisation"), "{run}");
 }
+
+#[test]
+fn container_images_are_followed_from_their_index_to_a_file_of_a_layer() {
+    let world = World::new();
+    for (dir, word) in [("one", "first"), ("two", "second")] {
+        let dir = world.dir().join(dir);
+        let blobs = dir.join("image/blobs/sha256");
+        fs::create_dir_all(&blobs).expect("the world is ours");
+        fs::write(dir.join("hello"), word).expect("the world is ours");
+        drop(
+            Run::of(Command::new("tar").args(["-cf", "layer", "--mtime=@1", "hello"]).current_dir(&dir))
+                .exit(0),
+        );
+        let add = |bytes: Vec<u8>| {
+            let digest = Digest::of(&bytes);
+            fs::write(blobs.join(digest.hex()), &bytes).expect("the world is ours");
+            serde_json::json!({"digest": digest.to_string(), "size": bytes.len()})
+        };
+        let layer = add(fs::read(dir.join("layer")).expect("it was just made"));
+        let ids = serde_json::json!({"rootfs": {"diff_ids": [layer["digest"]]}});
+        let manifest = serde_json::json!({"config": add(ids.to_string().into_bytes()), "layers": [layer]});
+        let index = serde_json::json!({"manifests": [add(manifest.to_string().into_bytes())]});
+        fs::write(dir.join("image/index.json"), index.to_string()).expect("the world is ours");
+        fs::write(dir.join("image/oci-layout"), "{}").expect("the world is ours");
+        drop(
+            Run::of(Command::new("tar").args(["-cf", "image.tar", "-C", "image", "."]).current_dir(&dir))
+                .exit(0),
+        );
+    }
+    let path = |name: &str| world.dir().join(name);
+    let (one, two) = (path("one/image"), path("two/image"));
+    let run = world.eadem(["diff", text(&one), text(&two)]).exit(1);
+    let run = run.stdout_has("  index.json → member layer 1 → member hello\n").stdout_has("- first\n");
+    assert!(!run.stdout().contains("blobs/"), "{run}");
+    drop(run.stdout_has("follows from layer 1"));
+    let (one, two) = (path("one/image.tar"), path("two/image.tar"));
+    let run = world.eadem(["diff", text(&one), text(&two)]).exit(1);
+    drop(run.stdout_has("  member layer 1 → member hello\n"));
+}

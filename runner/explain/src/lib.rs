@@ -20,6 +20,7 @@ mod explain;
 mod kind;
 mod known;
 mod normal;
+mod oci;
 mod packed;
 mod parts;
 mod region;

@@ -5,6 +5,7 @@ use eadem_model::{Change, Confidence, Reason, Spot};
 use crate::{
     Node,
     explain::{Search, Side},
+    oci::{self, OfTree},
 };
 
 /// Compares what stands at each name of either side.
@@ -12,7 +13,8 @@ pub(crate) fn compare(search: &Search<'_>, first: Side<'_>, second: Side<'_>) {
     let mut names: Vec<&String> = first.0.keys().chain(second.0.keys()).collect();
     names.sort();
     names.dedup();
-    for name in names {
+    let covered = images(search, first, second);
+    for name in names.into_iter().filter(|name| !is_covered(&covered, name, [first, second])) {
         let place = [Spot::File(name.clone())];
         match (first.0.get(name), second.0.get(name)) {
             (Some(left), Some(right)) => nodes(search, &place, [(left, first), (right, second)]),
@@ -21,6 +23,18 @@ pub(crate) fn compare(search: &Search<'_>, first: Side<'_>, second: Side<'_>) {
             }
         }
     }
+}
+
+/// Compares container images, whose files have other names when they differ.
+fn images(search: &Search<'_>, first: Side<'_>, second: Side<'_>) -> oci::Covered {
+    let place = |name: &str| [(); 2].map(|()| vec![Spot::File(name.to_owned())]);
+    oci::compare(search, [&OfTree(first), &OfTree(second)], place)
+}
+
+/// Whether all that stands at a name was compared with what has another name on the other side.
+fn is_covered(covered: &oci::Covered, name: &str, sides: [Side<'_>; 2]) -> bool {
+    let is_done = |n: usize| covered[n].contains(name) || !sides[n].0.contains_key(name);
+    is_done(0) && is_done(1)
 }
 
 fn nodes(search: &Search<'_>, place: &[Spot], sides: [(&Node, Side<'_>); 2]) {
