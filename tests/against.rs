@@ -61,6 +61,44 @@ fn other_bytes_than_the_published_ones_differ_and_are_explained() {
 }
 
 #[test]
+fn a_published_program_with_another_build_id_is_equal_after_normalisation_and_differs_all_the_same() {
+    let lane = Lane::root();
+    let (world, mut bytes) = built(lane);
+    let note = b"\x14\0\0\0\x03\0\0\0GNU\0";
+    let at = bytes.windows(note.len()).position(|window| window == note).expect("linkers write a build-id");
+    bytes[at + note.len()] ^= 1;
+    let file = write(&world, "steady", &bytes);
+    let run = verify(lane, &world, &file).exit(1).stdout_has("differs  steady\n");
+    drop(run.stdout_has("is equal after normalisation, and not reproducible; taken out: elf: build-id\n"));
+    drop(world.eadem(["explain", "steady"]).exit(0).stdout_has("taken out: elf: build-id\n"));
+}
+
+#[test]
+fn lists_of_strangers_are_read_or_refused_with_what_to_do() {
+    let lane = Lane::root();
+    let (world, bytes) = built(lane);
+    let hex = Digest::of(&bytes).hex();
+    let alone = write(&world, "steady.sha256", format!("\u{feff}{hex}\r\n"));
+    drop(verify(lane, &world, &alone).exit(0).stdout_has("  bin/steady is as it was published\n"));
+    let signed = format!(
+        "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n{hex}  steady\n\
+         -----BEGIN PGP SIGNATURE-----\n\nabc\n-----END PGP SIGNATURE-----\n"
+    );
+    let list = write(&world, "signed", &signed);
+    let run = verify(lane, &world, &list).exit(0).stdout_has("  bin/steady is as it was published\n");
+    drop(run.stderr_has("nobody has looked whether its signature is true"));
+    let list = write(&world, "signed", format!("{signed}{hex}  other\n"));
+    let run = verify(lane, &world, &list).exit(3).one_error();
+    drop(run.stderr_has("line 9 of").stderr_has("it stands behind the signed text"));
+    let list = write(&world, "SHA256SUMS", format!("{hex}{hex}  steady\n"));
+    drop(verify(lane, &world, &list).exit(3).one_error().stderr_has("line 1 of").stderr_has("SHA-512"));
+    let list = write(&world, "SHA256SUMS", &hex);
+    drop(verify(lane, &world, &list).exit(3).one_error().stderr_has("without the name of its file"));
+    let list = write(&world, "SHA256SUMS", b"\xff\xfea\0");
+    drop(verify(lane, &world, &list).exit(3).one_error().stderr_has("is written in UTF-16"));
+}
+
+#[test]
 fn what_is_no_publication_is_refused() {
     let lane = Lane::root();
     let world = lane.fixture("steady");

@@ -244,3 +244,70 @@ fn hostile_names_and_texts_stay_on_their_lines() {
     assert!(!run.stdout().contains('\u{1b}'), "{run}");
     drop(run.stdout_has("  x\\n\\u{1b}[2J\n").stdout_has("    - one\\u{1b}[31m\n"));
 }
+
+#[test]
+fn archives_with_other_times_are_equal_after_normalisation_and_differ_all_the_same() {
+    let world = World::new();
+    for (dir, time) in [("one", "1000000000"), ("two", "1100000000")] {
+        let dir = world.dir().join(dir);
+        fs::create_dir_all(&dir).expect("the world is ours");
+        fs::write(dir.join("text"), "the same\n").expect("the world is ours");
+        let line = format!("tar -cf x.tar --mtime=@{time} --owner=0 --group=0 text && gzip x.tar");
+        drop(Run::of(Command::new("sh").args(["-c", &line]).current_dir(&dir)).exit(0));
+    }
+    let [first, second] = ["one/x.tar.gz", "two/x.tar.gz"].map(|name| world.dir().join(name));
+    let run = world.eadem(["diff", text(&first), text(&second)]).exit(1).stdout_has("differs  ");
+    let said = "  the file is equal after normalisation, and not reproducible; taken out: ";
+    drop(run.stdout_has(said).stdout_has("tar: times\n"));
+    let run = world.eadem(["diff", text(&first), text(&second), "--format", "json"]).exit(1);
+    let value: Value = serde_json::from_str(&run.stdout()).expect("one object");
+    assert_eq!(value["verdict"], "differs", "{run}");
+    let names = value["normalised"][0]["normalisations"].as_array().expect("a list");
+    assert!(names.contains(&"tar-times".into()), "{run}");
+    // Beside a change of a mode nothing is equal.
+    let (one, two) = (world.dir().join("one"), world.dir().join("two"));
+    let run = world.eadem(["diff", text(&one), text(&two)]).exit(1);
+    drop(run.stdout_has("  x.tar.gz is equal after normalisation"));
+    drop(Run::of(Command::new("chmod").arg("600").arg(&second)).exit(0));
+    let run = world.eadem(["diff", text(&one), text(&two)]).exit(1);
+    assert!(!run.stdout().contains("normalisation"), "{run}");
+}
+
+#[test]
+fn container_images_are_followed_from_their_index_to_a_file_of_a_layer() {
+    let world = World::new();
+    for (dir, word) in [("one", "first"), ("two", "second")] {
+        let dir = world.dir().join(dir);
+        let blobs = dir.join("image/blobs/sha256");
+        fs::create_dir_all(&blobs).expect("the world is ours");
+        fs::write(dir.join("hello"), word).expect("the world is ours");
+        drop(
+            Run::of(Command::new("tar").args(["-cf", "layer", "--mtime=@1", "hello"]).current_dir(&dir))
+                .exit(0),
+        );
+        let add = |bytes: Vec<u8>| {
+            let digest = Digest::of(&bytes);
+            fs::write(blobs.join(digest.hex()), &bytes).expect("the world is ours");
+            serde_json::json!({"digest": digest.to_string(), "size": bytes.len()})
+        };
+        let layer = add(fs::read(dir.join("layer")).expect("it was just made"));
+        let ids = serde_json::json!({"rootfs": {"diff_ids": [layer["digest"]]}});
+        let manifest = serde_json::json!({"config": add(ids.to_string().into_bytes()), "layers": [layer]});
+        let index = serde_json::json!({"manifests": [add(manifest.to_string().into_bytes())]});
+        fs::write(dir.join("image/index.json"), index.to_string()).expect("the world is ours");
+        fs::write(dir.join("image/oci-layout"), "{}").expect("the world is ours");
+        drop(
+            Run::of(Command::new("tar").args(["-cf", "image.tar", "-C", "image", "."]).current_dir(&dir))
+                .exit(0),
+        );
+    }
+    let path = |name: &str| world.dir().join(name);
+    let (one, two) = (path("one/image"), path("two/image"));
+    let run = world.eadem(["diff", text(&one), text(&two)]).exit(1);
+    let run = run.stdout_has("  index.json → member layer 1 → member hello\n").stdout_has("- first\n");
+    assert!(!run.stdout().contains("blobs/"), "{run}");
+    drop(run.stdout_has("follows from layer 1"));
+    let (one, two) = (path("one/image.tar"), path("two/image.tar"));
+    let run = world.eadem(["diff", text(&one), text(&two)]).exit(1);
+    drop(run.stdout_has("  member layer 1 → member hello\n"));
+}

@@ -85,7 +85,7 @@ fn known(words: &[String]) -> Vec<Known> {
 }
 
 fn say(diff: &Diff, console: &Console, explanation: &Explanation) {
-    let Explanation { findings, bounded, unread } = explanation;
+    let Explanation { findings, bounded, unread, normalised } = explanation;
     let names = format!("{}  {}", diff.first, diff.second);
     let verdict = if !findings.is_empty() {
         "differs"
@@ -103,6 +103,7 @@ fn say(diff: &Diff, console: &Console, explanation: &Explanation) {
             "findings": findings,
             "bounded": bounded,
             "unread": unread,
+            "normalised": normalised,
         }));
         return;
     }

@@ -123,7 +123,7 @@ fn terms(verify: &Verify, desk: &Desk<'_>, recipe: &Recipe) -> Result<Terms, Rep
     let words = verify.vary.iter().fold(recipe.vary.clone(), |vary, words| vary.then(words));
     let mut against = Vec::new();
     for path in &verify.against {
-        against.extend(claims(path)?);
+        against.extend(claims(desk.console, path)?);
     }
     let base = verify.base.as_deref().map(|word| base(desk, &recipe.name, word)).transpose()?.flatten();
     let Verify { strict, trials, .. } = *verify;

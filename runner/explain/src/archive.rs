@@ -16,6 +16,7 @@ use crate::{
     content,
     explain::{Search, within, worded},
     kind::Kind,
+    oci::{self, OfMembers},
     packed,
 };
 use pair::Pairs;
@@ -56,10 +57,37 @@ pub(crate) fn compare(search: &Search<'_>, place: &[Spot], kind: Kind, first: &[
     if first.len().max(second.len()) >= most {
         search.budget.say(format!("of {} only the first {most} members were looked at", worded(place)));
     }
-    members(search, place, kind, &first, &second);
+    let covered = images(search, place, [&first, &second]);
+    let [first, second] = without_renamed(&covered, [first, second]);
+    let is_done = |member: &Member<'_>| covered[0].contains(oci::name(&member.name));
+    members(search, place, kind, [&first, &second], is_done);
 }
 
-fn members(search: &Search<'_>, place: &[Spot], kind: Kind, first: &[Member<'_>], second: &[Member<'_>]) {
+/// Compares container images, whose files have other names when they differ.
+fn images(search: &Search<'_>, place: &[Spot], members: [&[Member<'_>]; 2]) -> oci::Covered {
+    let files = members.map(OfMembers::of);
+    let at = |name: &str| [place.to_vec(), within(place, Spot::Member(name.to_owned()))];
+    oci::compare(search, [&files[0], &files[1]], at)
+}
+
+/// What is left without members that were compared with such of another name.
+fn without_renamed<'a>(covered: &oci::Covered, mut sides: [Vec<Member<'a>>; 2]) -> [Vec<Member<'a>>; 2] {
+    let [first, second] = covered;
+    let is_renamed = |member: &Member<'_>| {
+        let name = oci::name(&member.name);
+        first.contains(name) != second.contains(name)
+    };
+    sides.iter_mut().for_each(|members| members.retain(|member| !is_renamed(member)));
+    sides
+}
+
+fn members(
+    search: &Search<'_>,
+    place: &[Spot],
+    kind: Kind,
+    [first, second]: [&[Member<'_>]; 2],
+    is_done: impl Fn(&Member<'_>) -> bool,
+) {
     let pairs = Pairs::of(first, second);
     if let Some(values) = pairs.order(first, second) {
         let evidence = "the same members in another order".to_owned();
@@ -73,7 +101,8 @@ fn members(search: &Search<'_>, place: &[Spot], kind: Kind, first: &[Member<'_>]
     for (member, side) in alone {
         search.find(&within(place, Spot::Member(member.name.clone())), Change::Only { side }, Vec::new());
     }
-    for (left, right) in both.iter().filter(|(left, right)| left.content != right.content) {
+    let differ = |left: &Member<'_>, right: &Member<'_>| left.content != right.content && !is_done(left);
+    for (left, right) in both.iter().filter(|(left, right)| differ(left, right)) {
         contents(search, &within(place, Spot::Member(left.name.clone())), left.content, right.content);
     }
 }

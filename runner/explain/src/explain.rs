@@ -2,14 +2,14 @@
 
 use std::{cell::RefCell, collections::BTreeMap};
 
-use eadem_model::{Cause, Change, Explanation, Finding, Spot};
+use eadem_model::{Cause, Change, Explanation, Finding, Normalised, Spot};
 
-use crate::{Blobs, Bounds, Knowledge, Node, bounds::Budget, content, tree};
+use crate::{Blobs, Bounds, Knowledge, Node, bounds::Budget, content, normal, tree};
 
 /// Explains how the bytes of two files differ.
 pub fn files(first: &[u8], second: &[u8], known: &Knowledge, bounds: Bounds) -> Explanation {
     let search = Search::new(known, bounds);
-    content::compare(&search, &[], first, second);
+    search.compare(0, &[], first, second);
     search.finish()
 }
 
@@ -32,11 +32,30 @@ pub(crate) struct Search<'k> {
     pub(crate) budget: Budget,
     findings: RefCell<Vec<Finding>>,
     unread: RefCell<Vec<String>>,
+    normalised: RefCell<Vec<Normalised>>,
 }
 
 impl<'k> Search<'k> {
     pub(crate) fn new(known: &'k Knowledge, bounds: Bounds) -> Self {
-        Self { known, budget: Budget::new(bounds), findings: RefCell::default(), unread: RefCell::default() }
+        let (findings, unread, normalised) = Default::default();
+        Self { known, budget: Budget::new(bounds), findings, unread, normalised }
+    }
+
+    /// Compares the bytes of an output, and says whether they are equal once they are normalised.
+    ///
+    /// All that was found of the output comes behind the first `before` findings.
+    pub(crate) fn compare(&self, before: usize, place: &[Spot], first: &[u8], second: &[u8]) {
+        content::compare(self, place, first, second);
+        if self.n_findings() == before
+            || self.is_full()
+            || self.findings.borrow()[before..].iter().any(is_content)
+        {
+            return;
+        }
+        if let Some(normalisations) = normal::needed(first, second, self.budget.bounds) {
+            let output = place.first().map(|_| worded(place));
+            self.normalised.borrow_mut().push(Normalised { output, normalisations });
+        }
     }
 
     /// Adds a finding, if there is room.
@@ -76,7 +95,18 @@ impl<'k> Search<'k> {
 
     fn finish(self) -> Explanation {
         let unread = self.unread.into_inner();
-        Explanation { findings: self.findings.into_inner(), bounded: self.budget.said(), unread }
+        let normalised = self.normalised.into_inner();
+        Explanation { findings: self.findings.into_inner(), bounded: self.budget.said(), unread, normalised }
+    }
+}
+
+/// Whether a finding is of what no normalisation takes out, so that there is no need to look.
+fn is_content(finding: &Finding) -> bool {
+    match finding.change {
+        Change::Only { .. } | Change::Kind { .. } | Change::Lines { .. } | Change::Moved { .. } => true,
+        // Of an output itself, and not of what an archive says.
+        Change::Attribute { .. } => matches!(finding.place[..], [Spot::File(_)]),
+        Change::Order { .. } | Change::Bytes { .. } | Change::Packing => false,
     }
 }
 

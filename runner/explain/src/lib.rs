@@ -19,6 +19,8 @@ mod elf;
 mod explain;
 mod kind;
 mod known;
+mod normal;
+mod oci;
 mod packed;
 mod parts;
 mod region;

@@ -65,14 +65,15 @@ fn decoder(kind: Kind, bytes: &[u8]) -> Option<Box<dyn Read + '_>> {
     match kind {
         Kind::Gzip => Some(Box::new(flate2::read::MultiGzDecoder::new(bytes))),
         Kind::Bzip2 => Some(Box::new(bzip2::read::MultiBzDecoder::new(bytes))),
-        Kind::Xz => {
-            let stream =
-                liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, liblzma::stream::CONCATENATED).ok()?;
-            Some(Box::new(liblzma::read::XzDecoder::new_stream(bytes, stream)))
-        }
+        Kind::Xz => Some(Box::new(liblzma::read::XzDecoder::new_stream(bytes, xz_stream()?))),
         Kind::Zstd => zstd(bytes),
         _ => None,
     }
+}
+
+/// The state of a decoder of xz, for one stream behind another.
+pub(crate) fn xz_stream() -> Option<liblzma::stream::Stream> {
+    liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, liblzma::stream::CONCATENATED).ok()
 }
 
 /// The decoder of zstd, also for members of archives.

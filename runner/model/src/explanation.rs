@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Normalised;
+
 /// All that was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
@@ -13,6 +15,9 @@ pub struct Explanation {
     pub bounded: Vec<String>,
     /// Files that could not be read, and why: whether they differ is not known.
     pub unread: Vec<String>,
+    /// Outputs that differ in nothing but what their normalisations take out: a second tier, never a proof.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub normalised: Vec<Normalised>,
 }
 
 impl Explanation {

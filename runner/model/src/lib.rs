@@ -15,6 +15,7 @@ mod image;
 mod limits;
 mod name;
 mod need;
+mod normalisation;
 mod path;
 mod plan;
 mod published;
@@ -45,6 +46,7 @@ pub use image::{DebianSpec, Image, ImageLock, Keyring, LockedPackage, LockedResu
 pub use limits::{Applied, Limit, Limits, Means};
 pub use name::{Name, NameError};
 pub use need::{Need, Supplied, Supply};
+pub use normalisation::{Normalisation, Normalised};
 pub use path::{PathError, RoomPath, TreePath};
 pub use plan::{Architecture, Input, Output, Plan, Root, Text, Users};
 pub use published::Published;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use eadem_model::{
     Base, Blame, Cause, Change, Confidence, Difference, Digest, Duty, Ending, Entry, Excepted, Exception,
-    Explanation, Finding, Isolation, Outcome, OutputDifference, Published, Reason, Record, RoundRecord,
-    RunId, Rung, Setting, Skipped, Spot, Tree, Trial, UnitsCheck, UnitsRecord, Usage, Variation, Verdict,
-    Window,
+    Explanation, Finding, Isolation, Normalisation, Normalised, Outcome, OutputDifference, Published, Reason,
+    Record, RoundRecord, RunId, Rung, Setting, Skipped, Spot, Tree, Trial, UnitsCheck, UnitsRecord, Usage,
+    Variation, Verdict, Window,
 };
 
 use crate::{Case, Crate, Fault, Log, Report, State};
@@ -122,6 +122,8 @@ pub(crate) fn hostile() -> Case {
         finding.follows.iter_mut().for_each(|name| *name = text());
     }
     explanation.bounded.push(text());
+    explanation.normalised =
+        vec![Normalised { output: Some(text()), normalisations: vec![Normalisation::TarTimes] }];
     record.rounds[1].outcome.skipped = vec![Skipped { variation: text(), reason: text() }];
     record.rounds[1].outcome.lacks = vec![text()];
     let check = record.rounds[1].units.as_mut().and_then(|units| units.check.as_mut()).expect("there is one");
@@ -172,7 +174,31 @@ fn explanation() -> Explanation {
         ],
         bounded: Vec::new(),
         unread: Vec::new(),
+        normalised: Vec::new(),
     }
+}
+
+/// Two outputs of the second tier.
+pub(crate) fn normalised() -> Vec<Normalised> {
+    let one = |output: Option<&str>, normalisations| Normalised {
+        output: output.map(str::to_owned),
+        normalisations,
+    };
+    vec![
+        one(Some("bin/one"), vec![Normalisation::GzipTime, Normalisation::TarTimes]),
+        one(None, vec![Normalisation::ElfBuildId]),
+    ]
+}
+
+/// The same recipe where the output that differs is of the second tier.
+pub(crate) fn second_tier() -> Case {
+    let mut case = differing();
+    let record = case.record.as_mut().expect("there is one");
+    record.explanation.as_mut().expect("there is one").normalised = normalised();
+    record.published = full().published;
+    record.published[0].explanation =
+        Some(Explanation { normalised: normalised().split_off(1), ..Explanation::default() });
+    case
 }
 
 /// A record with all that may stand in one besides.

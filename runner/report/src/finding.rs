@@ -1,15 +1,36 @@
 //! Findings in words, a few lines each.
 
-use eadem_model::{Cause, Change, Confidence, Explanation, Finding, Hunk, Reason, Spot, Window};
+use eadem_model::{Cause, Change, Confidence, Explanation, Finding, Hunk, Normalised, Reason, Spot, Window};
 
 use crate::text;
 
 /// Bytes in a row.
 const ROW: usize = 16;
 
-/// All findings, indented below a verdict.
+/// All findings, indented below a verdict, and what is equal once it is normalised.
 pub fn lines(explanation: &Explanation) -> Vec<String> {
-    explanation.findings.iter().flat_map(finding).collect()
+    let normalised = normalised(explanation).into_iter().map(|line| format!("  {line}"));
+    explanation.findings.iter().flat_map(finding).chain(normalised).collect()
+}
+
+/// The second tier: outputs that are equal once named things are taken out, a line each. They still differ.
+pub(crate) fn normalised(explanation: &Explanation) -> Vec<String> {
+    explanation.normalised.iter().map(without).collect()
+}
+
+fn without(Normalised { output, normalisations }: &Normalised) -> String {
+    let output = output.as_deref().unwrap_or("the file");
+    let names: Vec<String> = normalisations.iter().map(ToString::to_string).collect();
+    format!("{output} is equal after normalisation, and not reproducible; taken out: {}", names.join(", "))
+}
+
+/// The same of the output that a finding is in.
+pub(crate) fn normalised_at(explanation: &Explanation, place: &[Spot]) -> Option<String> {
+    let is_it = |one: &&Normalised| match (&one.output, place.first()) {
+        (Some(output), Some(Spot::File(name))) => output == name,
+        (output, _) => output.is_none(),
+    };
+    explanation.normalised.iter().find(is_it).map(without)
 }
 
 fn finding(finding: &Finding) -> Vec<String> {

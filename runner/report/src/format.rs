@@ -96,6 +96,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_equal_after_normalisation_is_told_in_every_format() {
+        let report = crate::example::report(vec![crate::example::second_tier()]);
+        for format in Format::ALL {
+            let text = format.render(&report);
+            for word in ["after normalisation", "gzip: time in the header", "tar: times", "elf: build-id"] {
+                assert!(text.contains(word), "{word} in {text}");
+            }
+        }
+    }
+
+    #[test]
     fn an_unknown_format_is_answered_with_the_one_that_may_be_meant() {
         let said = |word: &str| word.parse::<Format>().expect_err("it is none").to_string();
         assert_eq!("html".parse(), Ok(Format::Html));

@@ -95,6 +95,7 @@ fn findings(explanation: &Explanation) -> String {
     if all.len() > MOST_FINDINGS {
         parts.push(format!("and {} more findings", all.len() - MOST_FINDINGS));
     }
+    parts.extend(finding::normalised(explanation).iter().map(|line| format!("- {}", prose(line))));
     parts.extend(
         explanation.bounded.iter().chain(&explanation.unread).map(|note| format!("- {}", prose(note))),
     );

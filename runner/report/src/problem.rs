@@ -1,6 +1,8 @@
 //! What is wrong with a recipe, one by one, for programs that list problems.
 
-use eadem_model::{Cause, Confidence, Digest, Finding, OutputDifference, Published, Reason, Spot, TreePath};
+use eadem_model::{
+    Cause, Confidence, Digest, Explanation, Finding, OutputDifference, Published, Reason, Spot, TreePath,
+};
 
 use crate::{Case, Standing, finding, output, standing::Weight, text};
 
@@ -27,9 +29,7 @@ pub(crate) fn of(case: &Case) -> Vec<Problem> {
         return Vec::new();
     }
     let explanation = case.record.as_ref().and_then(|record| record.explanation.as_ref());
-    let findings = explanation.into_iter().flat_map(|explanation| &explanation.findings);
-    let findings = findings.filter(|found| !is_excepted(case, found.place.first()));
-    let mut problems: Vec<Problem> = findings.filter_map(|found| of_finding(case, found)).collect();
+    let mut problems = explanation.map(|all| of_findings(case, all)).unwrap_or_default();
     if problems.is_empty() {
         let unexpected = case.differences.iter().filter(|one| !excepts(case, &one.entries.path));
         problems = unexpected.map(|difference| of_output(case, difference)).collect();
@@ -52,6 +52,18 @@ fn excepts(case: &Case, path: &TreePath) -> bool {
 fn is_excepted(case: &Case, place: Option<&Spot>) -> bool {
     let Some(Spot::File(name)) = place else { return false };
     name.parse().is_ok_and(|path| excepts(case, &path))
+}
+
+fn of_findings(case: &Case, explanation: &Explanation) -> Vec<Problem> {
+    let findings = explanation.findings.iter().filter(|found| !is_excepted(case, found.place.first()));
+    let problem = |found: &Finding| {
+        let mut problem = of_finding(case, found)?;
+        if let Some(tier) = finding::normalised_at(explanation, &found.place) {
+            problem.message += &format!("; {}", text::line(&tier));
+        }
+        Some(problem)
+    };
+    findings.filter_map(problem).collect()
 }
 
 /// Consequences of others are no problems of their own.
@@ -78,9 +90,11 @@ fn of_output(case: &Case, difference: &OutputDifference) -> Problem {
     Problem { place: Some(place.clone()), ..problem(case, "differs", words, &place) }
 }
 
-fn of_published(case: &Case, Published { path, published, built, .. }: &Published) -> Problem {
+fn of_published(case: &Case, Published { path, published, built, explanation }: &Published) -> Problem {
     let place = text::line(path.as_str());
-    let message = format!("{place} is {built}, and was published as {published}");
+    let tiers = explanation.iter().flat_map(finding::normalised).map(|tier| format!("; {tier}"));
+    let message =
+        format!("{place} is {built}, and was published as {published}") + &tiers.collect::<String>();
     let words = ("an output is not as it was published".to_owned(), message);
     Problem { place: Some(place.clone()), ..problem(case, "published", words, &place) }
 }

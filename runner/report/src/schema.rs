@@ -6,7 +6,7 @@ pub const EVENTS: &str = include_str!("events.schema.json");
 #[cfg(test)]
 mod tests {
     use eadem_model::{
-        Change, Event, Explanation, Finding, Hunk, Parts, Phase, UnitKind, UnitNews, UnitStep,
+        Change, Event, Explanation, Finding, Hunk, Normalisation, Parts, Phase, UnitKind, UnitNews, UnitStep,
     };
     use serde::Serialize;
     use serde_json::{Value, json};
@@ -74,7 +74,23 @@ mod tests {
         ];
         let finding = |change| Finding { place: Vec::new(), change, causes: Vec::new(), follows: Vec::new() };
         let findings = changes.map(finding).into();
-        expect_valid(Some("explanation"), &Explanation { findings, ..Explanation::default() });
+        let normalised = example::normalised();
+        expect_valid(Some("explanation"), &Explanation { findings, normalised, ..Explanation::default() });
+    }
+
+    #[test]
+    fn every_normalisation_has_its_word_and_no_other_word_has_a_place() {
+        let schema: Value = serde_json::from_str(EVENTS).expect("the schema is JSON");
+        let words = &schema["$defs"]["normalised"]["properties"]["normalisations"]["items"]["enum"];
+        let words = words.as_array().expect("a list");
+        let read = |word: &Value| {
+            serde_json::from_value::<Normalisation>(word.clone()).expect("a word of the model")
+        };
+        let read: Vec<Normalisation> = words.iter().map(read).collect();
+        assert!(read.is_sorted() && read.first() == Some(&Normalisation::ArTimes));
+        assert_eq!(read.last().map(|last| *last as usize + 1), Some(words.len()), "a word is missing");
+        let stranger = json!({"output": null, "normalisations": ["text-order"]});
+        assert!(!faults(Some("normalised"), &stranger).is_empty());
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub(super) fn section(case: &Case) -> Markup {
                 @for (n, finding) in explanation.findings.iter().enumerate() {
                     (one(finding, &format!("{}, finding {}", case.recipe, n + 1)))
                 }
+                (normalised(explanation))
                 (bounds(explanation))
             }
         }
@@ -77,6 +78,16 @@ fn lines(hunk: &Hunk) -> Markup {
         table.sides {
             thead { tr { th scope="col" { "round 1" } th scope="col" { "round 2" } } }
             tbody { tr { (side(0, &hunk.first)) (side(1, &hunk.second)) } }
+        }
+    }
+}
+
+fn normalised(explanation: &Explanation) -> Markup {
+    let lines = finding::normalised(explanation);
+    html! {
+        @if !lines.is_empty() {
+            h4 { "Equal after normalisation" }
+            ul { @for line in &lines { li { (shown(line)) } } }
         }
     }
 }
