@@ -20,7 +20,7 @@ const NAMED: usize = 95;
 const MOST_TRIALS: usize = 7;
 
 /// The groups, by how the names of their projects begin.
-const GROUPS: [&str; 4] = ["archive-", "c-", "rust-", "shell-"];
+const GROUPS: [&str; 5] = ["archive-", "c-", "registry-", "rust-", "shell-"];
 
 /// What must be said of a project.
 #[derive(Debug, Deserialize)]
@@ -205,6 +205,13 @@ fn causes_of_archives_are_named() {
 #[test]
 fn causes_of_c_programs_are_named() {
     verify("c-");
+}
+
+/// Nobody wrote these crates for a test.
+#[test]
+#[ignore = "takes minutes: ci/proof corpus"]
+fn causes_in_crates_of_the_registry_are_named_and_their_packages_blamed() {
+    verify("registry-");
 }
 
 #[test]

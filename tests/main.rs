@@ -15,6 +15,7 @@ mod docker;
 mod doctor;
 mod engines;
 mod escape;
+mod faults;
 mod fetch;
 mod hostile;
 mod identity;

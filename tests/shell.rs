@@ -338,7 +338,7 @@ fn a_shell_that_cannot_be_had_is_refused() {
             .eadem(["shell", "hexil"])
             .exit(2)
             .one_error()
-            .stderr_has("it has: bat, busybox, cargo, fd, gzip, hexyl, netbase, ripgrep, zip, zlib"),
+            .stderr_has("it has: bat, busybox, cargo, dash, fd, gzip, hexyl, netbase, ripgrep, zip, zlib"),
     );
     let run = world.eadem(["shell", "hexyl", "--format", "json"]).exit(2).one_error();
     drop(run.stderr_has("standard output is the program's"));

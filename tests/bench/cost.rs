@@ -20,14 +20,23 @@ pub(crate) struct Cost {
     pub(crate) peak: f64,
     /// That of the program itself, its children left out, as far as somebody who looks often sees it.
     pub(crate) own: f64,
+    /// The largest part of it that no file holds, as far as somebody who looks often sees it.
+    pub(crate) anonymous: f64,
 }
 
 impl Cost {
     /// Runs a program to its end; one that fails ends the benchmark.
     pub(crate) fn of(command: &Command, scratch: &Path) -> Self {
+        Self::ending(command, scratch, 0)
+    }
+
+    /// The same of one that has to end with another status.
+    pub(crate) fn ending(command: &Command, scratch: &Path, status: i32) -> Self {
         let figures = scratch.join("figures");
         let mut timed = Command::new("/usr/bin/time");
-        timed.args(["-o".as_ref(), figures.as_os_str()]).args(["-f", "%e %U %S %M", "--"]);
+        timed.args(["-o".as_ref(), figures.as_os_str()]).args(["-f", "%e %U %S %M"]);
+        // Else the figures come below a line on the status.
+        timed.arg("--quiet");
         timed.arg(command.get_program()).args(command.get_args()).env_clear();
         timed.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         if let Some(dir) = command.get_current_dir() {
@@ -35,25 +44,32 @@ impl Cost {
         }
         timed.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = timed.spawn().expect("`time` is installed");
-        let (output, own) = watched(child);
-        assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
+        let (output, [own, anonymous]) = watched(child);
+        assert_eq!(
+            output.status.code(),
+            Some(status),
+            "{command:?}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let text = fs::read_to_string(&figures).expect("`time` has written");
         let number = |word: &str| word.parse::<f64>().expect("`time` writes numbers");
         let [wall, user, system, kib] = text.split_whitespace().map(number).collect::<Vec<_>>()[..] else {
             panic!("four figures were expected: {text}");
         };
-        Self { wall, cpu: user + system, peak: kib / 1000.0, own }
+        Self { wall, cpu: user + system, peak: kib / 1000.0, own, anonymous }
     }
 }
 
-/// Waits for the end, and says the largest resident size in MB of the one program that `time` runs.
-fn watched(time: Child) -> (Output, f64) {
+/// Waits for the end, and says the largest resident size in MB of the one program that `time` runs, and of the part
+/// that no file holds.
+fn watched(time: Child) -> (Output, [f64; 2]) {
     let (id, over) = (time.id(), AtomicBool::new(false));
     thread::scope(|scope| {
         let watcher = scope.spawn(|| {
-            let mut peak = 0_f64;
+            let mut peak = [0_f64; 2];
             while !over.load(Ordering::Relaxed) {
-                peak = peak.max(resident(id).unwrap_or_default());
+                let seen = ["VmHWM:", "RssAnon:"].map(|name| size(id, name).unwrap_or_default());
+                peak = [peak[0].max(seen[0]), peak[1].max(seen[1])];
                 thread::sleep(LOOK);
             }
             peak
@@ -67,11 +83,11 @@ fn watched(time: Child) -> (Output, f64) {
 /// How often a program is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// The largest resident size so far of a process's first child, in MB.
-fn resident(parent: u32) -> Option<f64> {
+/// A size of a process's first child, in MB.
+fn size(parent: u32, name: &str) -> Option<f64> {
     let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).ok()?;
     let status = fs::read_to_string(format!("/proc/{}/status", children.split_whitespace().next()?)).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     Some(line.split_whitespace().next()?.parse::<f64>().ok()? * 1.024 / 1000.0)
 }
 
@@ -106,8 +122,11 @@ pub(crate) fn line(name: &str, cost: &Cost, aim: &str) {
 }
 
 fn print(name: &str, cost: &Cost) {
-    let Cost { wall, cpu, peak, own } = cost;
-    println!("  {name:40} {wall:7.2} s wall  {cpu:7.2} s CPU  {peak:6.0} MB peak  {own:6.0} MB itself");
+    let Cost { wall, cpu, peak, own, anonymous } = cost;
+    println!(
+        "  {name:40} {wall:7.2} s wall  {cpu:7.2} s CPU  {peak:6.0} MB peak  {own:6.0} MB itself  \
+         {anonymous:6.0} MB anonymous"
+    );
 }
 
 fn median(costs: impl Iterator<Item = Cost>) -> Cost {
@@ -122,5 +141,6 @@ fn median(costs: impl Iterator<Item = Cost>) -> Cost {
         cpu: middle(|cost| cost.cpu),
         peak: middle(|cost| cost.peak),
         own: middle(|cost| cost.own),
+        anonymous: middle(|cost| cost.anonymous),
     }
 }

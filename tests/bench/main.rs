@@ -1,7 +1,7 @@
 //! Benchmarks: eadem beside what people use today, in one run, in turns; ratios of medians.
 //!
-//! `cargo bench --bench compare [-- PART..]`; the parts are `image`, `build`, `crates` and
-//! `units` (also `units hexyl`). How a room
+//! `cargo bench --bench compare [-- PART..]`; the parts are `image`, `build`, `crates`,
+//! `units` (also `units hexyl`), `pull-request` and `diff`. How a room
 //! starts beside bubblewrap is measured by the sandbox's own benchmark. Nothing here is a test: the
 //! aims are printed beside the figures.
 #![allow(clippy::print_stdout, reason = "figures are for people")]
@@ -9,6 +9,7 @@
 mod build;
 mod cost;
 mod crates;
+mod diff;
 mod ground;
 mod image;
 #[path = "../support/mirror.rs"]
@@ -16,6 +17,7 @@ mod mirror;
 #[path = "../support/plain.rs"]
 #[allow(dead_code, reason = "tests look at what it leaves")]
 mod plain;
+mod pull_request;
 mod units;
 
 use ground::Ground;
@@ -35,5 +37,11 @@ fn main() {
     }
     if wanted("units") {
         units::measure(&ground, &words);
+    }
+    if wanted("pull-request") {
+        pull_request::measure(&ground);
+    }
+    if wanted("diff") {
+        diff::measure(&ground);
     }
 }

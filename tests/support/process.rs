@@ -16,6 +16,19 @@ pub(crate) fn parent(pid: u32) -> Option<u32> {
     status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
 }
 
+/// The processes that a process has started itself and that are there.
+pub(crate) fn children(pid: u32) -> Vec<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
+/// The id that a process has for itself, if that is another one: it is in a room.
+pub(crate) fn in_room(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
+    ids.split_whitespace().nth(1)?.parse().ok()
+}
+
 /// Whether a process was started by another one, or by one that it started.
 pub(crate) fn descends(pid: u32, from: u32) -> bool {
     std::iter::successors(Some(pid), |pid| parent(*pid)).any(|pid| pid == from)

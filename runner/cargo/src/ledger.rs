@@ -207,8 +207,15 @@ fn blame(unit: &Unit, outputs: Vec<String>) -> Blame {
         UnitKind::Compile | UnitKind::Query if unit.built.proc_macro => Duty::CompileMacro,
         UnitKind::Compile | UnitKind::Query => Duty::Compile,
     };
-    let macros = unit.call.externs.iter().filter_map(|path| macro_name(path)).collect();
+    let macros = macros(&unit.call.externs, unit.needs.files.keys());
     Blame { package: unit.package.clone(), duty, outputs, macros, explanation: None }
+}
+
+/// The crates of the proc macros that a compilation is given by name, or else of those that its dependencies can hand
+/// on: many a crate of macros is reached through another one.
+fn macros<'a>(externs: &[String], read: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let named: Vec<String> = externs.iter().filter_map(|path| macro_name(path)).collect();
+    if named.is_empty() { read.filter_map(|path| macro_name(path)).collect() } else { named }
 }
 
 /// The crate of a proc macro, by its file.
@@ -220,6 +227,16 @@ fn macro_name(path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn macros_that_are_handed_on_are_named_where_none_is_given_by_name() {
+        let paths = |names: &[&str]| names.iter().map(|name| format!("/t/deps/{name}")).collect::<Vec<_>>();
+        let read = paths(&["libconst_random-1.rmeta", "libconst_random_macro-2.so", "libserde_derive-3.so"]);
+        assert_eq!(macros(&paths(&["libserde_derive-3.so"]), read.iter()), ["serde_derive"]);
+        let externs = paths(&["libconst_random-1.rmeta"]);
+        assert_eq!(macros(&externs, read.iter()), ["const_random_macro", "serde_derive"]);
+        assert_eq!(macros(&externs, read[..1].iter()), [""; 0]);
+    }
 
     #[test]
     fn a_proc_macro_is_told_by_its_file() {

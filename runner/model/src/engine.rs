@@ -287,10 +287,10 @@ pub enum EngineError {
         /// What to type.
         remedy: Option<String>,
     },
-    /// A room's first process was killed, and not by eadem.
-    #[error("the room's first process was killed from outside: by hand, or by a kernel without memory")]
+    /// A process that holds a room, on the host or its first one, was killed, and not by eadem.
+    #[error("a process that holds the room was killed from outside: by hand, or by a kernel without memory")]
     Killed,
-    /// The launcher ended without a report.
+    /// The keeper ended without a report, and nobody killed it.
     #[error("the room's launcher broke: {what}")]
     Launcher {
         /// What was seen.

@@ -107,7 +107,7 @@ pub struct Blame {
     pub duty: Duty,
     /// What differs, by its place in the unit's output directory; `stdout` is what a build script printed.
     pub outputs: Vec<String>,
-    /// The crates of the proc macros that the compiler ran: they may be at fault.
+    /// The crates of the proc macros that the compiler could run: they may be at fault.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub macros: Vec<String>,
     /// How they differ, and why.

@@ -19,7 +19,7 @@ pub fn blamed(check: &UnitsCheck) -> Vec<String> {
 pub fn worded(blame: &Blame) -> String {
     let macros = match blame.macros.as_slice() {
         [] => String::new(),
-        macros => format!(", which runs macros of {}", macros.join(", ")),
+        macros => format!(", which may run macros of {}", macros.join(", ")),
     };
     let outputs = blame.outputs.iter().map(|output| format!("`{output}`")).collect::<Vec<_>>().join(", ");
     let verb = if blame.outputs.len() == 1 { "differs" } else { "differ" };

@@ -2,9 +2,13 @@
 
 use std::{
     io::{self, PipeReader, PipeWriter, pipe},
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::process::ExitStatusExt,
+    },
     panic::resume_unwind,
     path::{Path, PathBuf},
+    process::ExitStatus,
     thread,
 };
 
@@ -369,14 +373,11 @@ impl NativeEngine {
     pub(crate) fn broken(&self, mut running: Running, course: &Course) -> EngineError {
         let ended = running.abandon();
         let removed = running.remove_orphan();
-        let what = match (ended, removed) {
-            (Ok(status), Ok(())) => format!("its keeper ended early ({status})"),
-            (Ok(status), Err(error)) => {
-                format!("its keeper ended early ({status}), and its directory stays: {error}")
-            }
-            (Err(error), _) => format!("its keeper cannot be waited for: {error}"),
-        };
-        fault(course).unwrap_or(EngineError::Launcher { what })
+        fault(course).unwrap_or_else(|| match ended {
+            // What stays of its directory, a sweep removes.
+            Ok(status) if status.signal() == Some(libc::SIGKILL) => EngineError::Killed,
+            ended => EngineError::Launcher { what: early(ended, removed) },
+        })
     }
 
     pub(crate) fn failed(&self, attempt: &str, source: io::Error) -> EngineError {
@@ -384,10 +385,22 @@ impl NativeEngine {
     }
 }
 
+/// How a keeper ended that nobody killed, and how the removal of its room's directory went.
+fn early(ended: io::Result<ExitStatus>, removed: io::Result<()>) -> String {
+    match (ended, removed) {
+        (Ok(status), Ok(())) => format!("its keeper ended early ({status})"),
+        (Ok(status), Err(error)) => {
+            format!("its keeper ended early ({status}), and its directory stays: {error}")
+        }
+        (Err(error), _) => format!("its keeper cannot be waited for: {error}"),
+    }
+}
+
 /// What was reported to be wrong.
 pub(crate) fn fault(course: &Course) -> Option<EngineError> {
     let bug = || Some(EngineError::Launcher { what: course.broke.clone()? });
-    course.failure.as_ref().map(explain).or_else(bug)
+    let lost = || course.lost.then_some(EngineError::Killed);
+    course.failure.as_ref().map(explain).or_else(bug).or_else(lost)
 }
 
 /// A pipe for the log that the room's user may open again: `/dev/stderr` does.

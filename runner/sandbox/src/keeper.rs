@@ -167,7 +167,7 @@ fn host(
     }
     let (pid_1, theirs) = UnixStream::pair().machine("making a pair of sockets")?;
     // It ends with this room, on every way out of here.
-    let (_timekeeper, clock) = Timekeeper::start(launch, engine)?;
+    let (timekeeper, clock) = Timekeeper::start(launch, engine)?;
     let room = make(launch, directory, (theirs, clock), engine)?;
     leave_log().machine("leaving the log")?;
     launch.halt.at(Step::KeeperRoomCloned);
@@ -180,6 +180,9 @@ fn host(
     let _mounts = room.mounts();
     let lived = live(&room, launch, &mut guard, engine);
     launch.halt.at(Step::KeeperRoomDead);
+    if timekeeper.as_ref().is_some_and(Timekeeper::was_killed) {
+        Report::Killed.send(engine);
+    }
     let removed = guard.remove_groups().host(|| "removing the control groups of a room".to_owned());
     let (cpu_ms, peak_kib) = lived.and_then(|usage| removed.map(|()| usage))?;
     if let Some(range) = launch.range {

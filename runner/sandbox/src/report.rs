@@ -51,6 +51,8 @@ pub(crate) enum Report {
     Exceeded { limit: Limit, value: u64 },
     /// A step failed; the room ends.
     Failed(Failure),
+    /// A process that the room hangs on was killed, and not by us.
+    Killed,
     /// A process of ours has a bug; the room ends.
     Broke { what: String },
     /// What the payload looked for behind the room's veils.

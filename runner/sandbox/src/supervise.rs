@@ -47,6 +47,8 @@ pub(crate) struct Course {
     pub(crate) notes: Vec<Note>,
     /// The first step that failed.
     pub(crate) failure: Option<Failure>,
+    /// Whether somebody else killed a process that the room hangs on.
+    pub(crate) lost: bool,
     /// The message of a bug.
     pub(crate) broke: Option<String>,
     /// What it looked for behind veils.
@@ -192,6 +194,7 @@ impl Course {
             Report::InMemory { place } => self.in_memory = Some(place),
             Report::Exceeded { limit, value } => self.exceeded = Some(Ending::Exceeded(limit, value)),
             Report::Failed(failure) => self.failure = self.failure.take().or(Some(failure)),
+            Report::Killed => self.lost = true,
             Report::Broke { what } => self.broke = Some(what),
             Report::Sought { places } => self.sought = places,
             Report::Ended { status } => self.status = Some(status),

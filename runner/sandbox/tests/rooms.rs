@@ -860,7 +860,7 @@ fn the_death_of_a_keeper_is_told_and_leaves_nothing(world: &World) {
         signal(keepers().keepers[0], Signal::KILL);
         run.join().expect("no panic").outcome.expect_err("broke")
     });
-    assert!(matches!(error, EngineError::Launcher { .. }), "{error:?}");
+    assert!(matches!(error, EngineError::Killed), "{error:?}");
     soon("every process is dead", || processes("sleep\u{0}98766").is_empty());
     soon("its groups are removed", || limits::groups_of_the_dead().is_empty());
 }

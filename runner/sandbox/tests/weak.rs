@@ -230,7 +230,7 @@ fn the_death_of_a_warden_leaves_nothing(world: &World) {
 
 fn the_death_of_a_keeper_leaves_what_a_sweep_removes(world: &World) {
     let ending = disturbed(world, "98776", || signal(keepers().keepers[0], Signal::KILL));
-    assert!(matches!(ending, Err(EngineError::Launcher { .. })), "{ending:?}");
+    assert!(matches!(ending, Err(EngineError::Killed)), "{ending:?}");
     soon("every process is dead", || payloads().is_empty());
     soon("the room is swept", || {
         sweep(&world.rooms_dir()).expect("sweeps");

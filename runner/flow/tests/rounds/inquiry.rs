@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use eadem_flow::{Proofs, Terms, USUAL_TRIALS};
+use eadem_flow::{Claim, Proofs, Terms, USUAL_TRIALS};
 use eadem_model::{Cause, Confidence, Digest, Reason, Record, Setting, Skipped, Variation, Verdict};
 
 use crate::support::{Fake, World, steady};
@@ -262,4 +262,24 @@ fn what_differs_now_and_did_not_at_the_base_has_regressed() {
         assert_eq!(verdict(base, umask_and_order), Verdict::Differs, "{base}");
         assert_eq!(verdict(base, steady), Verdict::Reproducible, "{base}");
     }
+}
+
+#[test]
+fn other_bytes_than_were_published_differ_although_the_rounds_agree() {
+    let (world, engine) = (World::new(), Fake::new(steady));
+    let verified = |n_run, bytes: &[u8]| {
+        let claim = Claim { name: "dist/one".to_owned(), digest: Digest::of(bytes), bytes: None };
+        let terms = Terms { proofs: Proofs::Use, against: vec![claim], ..terms() };
+        world.verify_so(&engine, n_run, &terms).expect("verified")
+    };
+    let other = verified(1, b"other");
+    assert_eq!(other.verdict(), Verdict::Differs);
+    let [published] = &other.record.published[..] else { panic!("one output: {:?}", other.record.published) };
+    assert_eq!((published.path.as_str(), published.is_same()), ("bin/one", false));
+    // That the rounds agree is proved all the same.
+    let same = verified(2, b"same");
+    assert_eq!((same.verdict(), same.proof), (Verdict::Reproducible, Some(eadem_model::RunId::new(1, 1))));
+    assert_eq!((same.record.run, same.record.published.len()), (eadem_model::RunId::new(2, 2), 1));
+    let alone = world.verify(&engine, 3, Proofs::Use).expect("verified");
+    assert_eq!((alone.verdict(), alone.record.published.len()), (Verdict::Reproducible, 0));
 }

@@ -13,7 +13,10 @@ use std::{
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
-    process::{Pid, Signal, getpid, getppid, kill_process, set_parent_process_death_signal},
+    process::{
+        Pid, Signal, WaitId, WaitIdOptions, getpid, getppid, kill_process, set_parent_process_death_signal,
+        waitid,
+    },
     thread::set_name,
 };
 
@@ -72,6 +75,16 @@ impl Timekeeper {
                 exit_now(post.take(keeper).map_or(1, |()| post.live()))
             }
         }
+    }
+}
+
+impl Timekeeper {
+    /// Whether it was killed. What programs of the room did since then tells nothing.
+    pub(crate) fn was_killed(&self) -> bool {
+        // It stays waitable, so that its number is nobody else's.
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let ended = waitid(WaitId::Pid(self.0), options);
+        ended.is_ok_and(|ended| ended.is_some_and(|ended| ended.killed() || ended.dumped()))
     }
 }
 

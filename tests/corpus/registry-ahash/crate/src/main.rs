@@ -1,0 +1,5 @@
+use ahash::RandomState;
+
+fn main() {
+    println!("{}", RandomState::new().hash_one("always the same"));
+}

@@ -1,0 +1,3 @@
+fn main() {
+    println!("built at {}", build_time::build_time_utc!());
+}

@@ -1,0 +1,3 @@
+fn main() {
+    println!("compiled at {}", compile_time::datetime_str!());
+}

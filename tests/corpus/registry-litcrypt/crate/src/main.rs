@@ -1,0 +1,8 @@
+#[macro_use]
+extern crate litcrypt;
+
+use_litcrypt!();
+
+fn main() {
+    println!("{}", lc!("always the same"));
+}

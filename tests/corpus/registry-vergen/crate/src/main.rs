@@ -1,0 +1,3 @@
+fn main() {
+    println!("built by {}", env!("VERGEN_SYSINFO_USER"));
+}
