@@ -7,8 +7,11 @@ use std::{cell::OnceCell, collections::BTreeMap};
 use eadem_explain::{BlobError, Blobs, Bounds, Knowledge, Known, Node, Span, files, trees};
 use eadem_model::{Digest, Explanation};
 
+/// Gives a parser bytes that anybody may have made.
+type Target = fn(&[u8]);
+
 /// A parser, by the name of the directory that its inputs are kept in.
-pub(crate) const TARGETS: [(&str, fn(&[u8])); 11] = [
+pub(crate) const TARGETS: [(&str, Target); 11] = [
     ("ar", |input| with_magic(input, b"!<arch>\n")),
     ("cpio", |input| with_magic(input, b"070701")),
     ("deb", deb),
