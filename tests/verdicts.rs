@@ -93,6 +93,44 @@ fn what_was_reproducible_at_the_base_has_regressed() {
     drop(world.eadem(["verify", "steady", "--base", "0000"]).exit(2).one_error().stderr_has("`0000`"));
 }
 
+/// Makes the world's project a repository, and a commit of what it holds.
+fn commit(world: &World) {
+    let git = |words: &[&str]| {
+        let who = ["-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false"];
+        let mut command = world.program("git");
+        let done = command.current_dir(world.project()).args(who).args(words).output().expect("git runs");
+        assert!(done.status.success(), "{words:?}: {done:?}");
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "--message", "all of it"]);
+}
+
+#[test]
+fn what_was_reproducible_at_a_commit_has_regressed() {
+    let (lane, world) = (Lane::root(), Lane::root().unbuilt("committed"));
+    commit(&world);
+    drop(lane.run(&mut world.command(["verify", "steady"])).exit(0));
+    let program = "fn main() {\n    println!(\"lies in {}\", env!(\"CARGO_MANIFEST_DIR\"));\n}\n";
+    let world = world.with("crate/src/main.rs", program);
+    drop(lane.run(&mut world.command(["lock", "steady"])).exit(0));
+    let run = lane.run(&mut world.command(["verify", "steady", "--base=HEAD"])).exit(1);
+    drop(run.stdout_has("regressed  steady\n").stderr_has("its base at commit "));
+    // What was not verified then is told, and nothing has regressed.
+    commit(&world);
+    let run = lane.run(&mut world.command(["verify", "steady", "--fresh", "--base=HEAD~1"])).exit(1);
+    drop(run.stdout_has("regressed  steady\n"));
+    let world = world.with("recipes/steady.yaml", world.read("recipes/steady.yaml") + "epoch: 7\n");
+    drop(lane.run(&mut world.command(["lock", "steady"])).exit(0));
+    commit(&world);
+    let run = lane.run(&mut world.command(["verify", "steady", "--base=HEAD"])).exit(1);
+    drop(run.stdout_has("differs  steady\n").stderr_has("was not verified in this store, so it has no base"));
+    let run = world.eadem(["verify", "steady", "--base=nothing"]).exit(2).one_error();
+    drop(
+        run.stderr_has("no run here is `nothing`").stderr_has("nor is it a commit of the project: git says"),
+    );
+}
+
 #[test]
 fn all_recipes_are_summed_up_in_a_table() {
     let lane = Lane::root();

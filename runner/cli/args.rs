@@ -266,7 +266,7 @@ pub(crate) struct Verify {
     /// Compare the outputs with published bytes as well: a file, or a list of digests as `sha256sum` writes it
     #[arg(long, value_name = "FILE|SHA256SUMS")]
     pub(crate) against: Vec<PathBuf>,
-    /// A run whose verdict is the base: what differs now and did not then has regressed
+    /// A run, or a commit of the project, whose verdict is the base: what differs now and did not then has regressed
     #[arg(long, value_name = "RUN")]
     pub(crate) base: Option<String>,
     /// Verify all recipes of the project, and end with a table of them

@@ -1,8 +1,16 @@
 //! What GitHub's runner is told when eadem runs there, and what nobody else may tell it through eadem.
 
-use std::{env, ffi::OsString, fs::OpenOptions, io::Write};
+use std::{
+    env,
+    ffi::OsString,
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
 
 use eadem_report::{Format, Report};
+use rustix::{fs::OFlags, io::Errno};
 
 use crate::console::Console;
 
@@ -30,9 +38,41 @@ pub(crate) fn tell(console: &Console, report: &Report) {
 /// Appends a report to the summary of the job, if there is one; nobody asked for it, so a fault stops nothing.
 fn summarize(console: &Console, report: &Report) {
     let Some(path) = summary() else { return };
-    let file = OpenOptions::new().append(true).create(true).open(path);
     let text = Format::Markdown.render(report);
-    if let Err(error) = file.and_then(|mut file| file.write_all(text.as_bytes())) {
+    if let Err(error) = open(path.as_ref()).and_then(|mut file| file.write_all(text.as_bytes())) {
         console.warn(&format!("the summary of the job does not take the report: {error}"));
+    }
+}
+
+/// Opens the summary, which has to be a file: a pipe without a reader would be waited for.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().append(true).create(true).custom_flags(flags).open(path);
+    let file = file.map_err(|error| match Errno::from_io_error(&error) {
+        Some(Errno::NXIO) => io::Error::other("it is there, and is no file"),
+        _ => error,
+    })?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is there, and is no file")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    #[test]
+    fn a_summary_that_is_no_file_is_refused_and_not_waited_for() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let pipe = dir.path().join("pipe");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).expect("the directory is ours");
+        for path in [pipe.as_path(), Path::new("/dev/null")] {
+            assert_eq!(open(path).expect_err("it is no file").to_string(), "it is there, and is no file");
+        }
+        let file = dir.path().join("summary");
+        for text in ["one\n", "two\n"] {
+            open(&file).and_then(|mut file| file.write_all(text.as_bytes())).expect("it is a file");
+        }
+        assert_eq!(std::fs::read_to_string(&file).expect("it is there"), "one\ntwo\n");
     }
 }

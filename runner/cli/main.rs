@@ -5,6 +5,7 @@
 
 mod against;
 mod args;
+mod base;
 mod case;
 mod commands;
 mod config;

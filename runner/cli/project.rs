@@ -17,7 +17,12 @@ use crate::{exit::Exit, report::Report};
 /// The directory that holds `recipes/`.
 pub(crate) struct Project {
     root: PathBuf,
+    /// Reads its files as they were, if they are not those on disk.
+    past: Option<Past>,
 }
+
+/// Reads a file of another time by its path below the root; nothing if there was none.
+pub(crate) type Past = Box<dyn Fn(&str) -> Result<Option<Vec<u8>>, Report>>;
 
 impl Project {
     /// Finds the project at or above `start`, or takes `given` as it is.
@@ -25,17 +30,22 @@ impl Project {
         if let Some(root) = given {
             return match root.canonicalize() {
                 Ok(root) if root.join("recipes").is_dir() || root.join("images").is_dir() => {
-                    Ok(Self { root })
+                    Ok(Self { root, past: None })
                 }
                 _ => Err(Report::new(Exit::Usage, format!("{} is no project", root.display()))
                     .hint("name a directory that holds `recipes/` or `images/`")),
             };
         }
         match start.ancestors().find(|dir| dir.join("recipes").is_dir()) {
-            Some(root) => Ok(Self { root: root.to_owned() }),
+            Some(root) => Ok(Self { root: root.to_owned(), past: None }),
             None => Err(Report::new(Exit::Usage, "no directory here or above holds `recipes/`")
                 .hint("name the project by -C DIR")),
         }
+    }
+
+    /// The same project as it was at another time.
+    pub(crate) fn before(&self, past: Past) -> Self {
+        Self { root: self.root.clone(), past: Some(past) }
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -147,7 +157,7 @@ impl Project {
     /// # Errors
     /// A lock that cannot be read: what it needs is not known.
     pub(crate) fn claim(root: &Path, claims: &mut Claims) -> Result<(), Report> {
-        let project = Self { root: root.to_owned() };
+        let project = Self { root: root.to_owned(), past: None };
         for path in project.files("images", "lock")? {
             project.read(&path)?.iter().for_each(|lock| claims.add_image(lock));
         }
@@ -178,18 +188,25 @@ impl Project {
 
     /// Reads a document if it is there.
     fn read<T: DeserializeOwned>(&self, path: &Path) -> Result<Option<T>, Report> {
+        if let Some(past) = &self.past {
+            return self.parse(path, past(&self.shown(path))?);
+        }
         // A pipe would be waited for without end.
         if path.exists() && !path.is_file() {
             return Err(Report::new(Exit::Invalid, format!("{} is not a file", self.shown(path))));
         }
-        match fs::read_to_string(path) {
+        match fs::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                Err(Report::new(Exit::Invalid, format!("{} is not UTF-8", self.shown(path))))
-            }
             Err(error) => Err(Err::<(), _>(error).at(path).expect_err("it is an error").into()),
-            Ok(text) => Ok(Some(document::parse(&self.shown(path), &text)?)),
+            Ok(bytes) => self.parse(path, Some(bytes)),
         }
+    }
+
+    fn parse<T: DeserializeOwned>(&self, path: &Path, bytes: Option<Vec<u8>>) -> Result<Option<T>, Report> {
+        let Some(bytes) = bytes else { return Ok(None) };
+        let no_text = |_| Report::new(Exit::Invalid, format!("{} is not UTF-8", self.shown(path)));
+        let text = String::from_utf8(bytes).map_err(no_text)?;
+        Ok(Some(document::parse(&self.shown(path), &text)?))
     }
 
     /// A path as the user would write it.

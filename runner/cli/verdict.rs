@@ -90,8 +90,9 @@ fn print(console: &Console, verification: &Verification) {
         finding::lines(explanation).iter().for_each(|line| console.print(line));
         explanation.bounded.iter().chain(&explanation.unread).for_each(|what| console.warn(what));
     }
-    if let Some(Base { run, verdict, .. }) = &record.base {
-        console.talk(&format!("its base, run {run}, was {verdict}"));
+    if let Some(Base { run, verdict, commit, .. }) = &record.base {
+        let at = commit.as_ref().map(|commit| format!(" at commit {commit}")).unwrap_or_default();
+        console.talk(&format!("its base{at}, run {run}, was {verdict}"));
     }
     stale(record).iter().for_each(|line| console.warn(line));
     notes(record).iter().for_each(|line| console.print(&format!("  {line}")));

@@ -1,6 +1,7 @@
 //! Chooses what serves the floors: which store, which engine, which network.
 
 use std::{
+    io,
     num::NonZero,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -14,7 +15,7 @@ use std::{
 };
 
 use eadem_docker::{DockerEngine, Surroundings};
-use eadem_fetch::{Network, NetworkError, NetworkOptions, Reach};
+use eadem_fetch::{Commit, GitError, Network, NetworkError, NetworkOptions, Reach};
 use eadem_flow::{Bench, Machine};
 use eadem_model::{
     Abilities, Ability, Cancel, Door, Ending, Engine, EngineError, Event, Inputs, Outcome, OutputSink, Round,
@@ -32,6 +33,7 @@ use crate::{
     config::Config,
     console::Console,
     exit::Exit,
+    project::Past,
     report::Report,
 };
 
@@ -90,6 +92,14 @@ impl Wiring {
             weak: global.isolation == Firmness::Weak,
             left,
         })
+    }
+
+    /// A commit of the user's project, and what reads its files.
+    pub(crate) fn commit(&self, root: &Path, word: &str) -> Result<(String, Past), GitError> {
+        let commit = Commit::find(root, word)?;
+        let (id, of_git) =
+            (commit.id().to_owned(), |error| Report::io("cannot read a commit", io::Error::other(error)));
+        Ok((id, Box::new(move |path| commit.read(path).map_err(of_git))))
     }
 
     pub(crate) fn bench<'a>(

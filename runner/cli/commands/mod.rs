@@ -80,7 +80,7 @@ pub(crate) fn run(args: &Args, console: &Console) -> Done {
 pub(crate) struct Desk<'a> {
     pub(crate) console: &'a Console,
     pub(crate) project: Project,
-    wiring: &'a Wiring,
+    pub(crate) wiring: &'a Wiring,
     keep_going: bool,
 }
 

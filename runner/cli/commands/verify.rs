@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use eadem_flow::{Job, Proofs, Terms, Verification};
-use eadem_model::{Base, Name, Recipe, TreePath, Verdict};
+use eadem_model::{Name, Recipe, TreePath, Verdict};
 use eadem_report::Case;
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     case::{self, Found},
     commands::Desk,
     exit::Exit,
-    github, history,
+    github,
     needs::Ordered,
     project::RecipeFile,
     report::Report,
@@ -125,23 +125,9 @@ fn terms(verify: &Verify, desk: &Desk<'_>, recipe: &Recipe) -> Result<Terms, Rep
     for path in &verify.against {
         against.extend(claims(desk.console, path)?);
     }
-    let base = verify.base.as_deref().map(|word| base(desk, &recipe.name, word)).transpose()?.flatten();
+    let base = verify.base.as_deref().map(|word| desk.base(&recipe.name, word)).transpose()?.flatten();
     let Verify { strict, trials, .. } = *verify;
     Ok(Terms { proofs, vary: words.chosen(), strict, trials, against, base })
-}
-
-/// What the run that a word names said of a recipe; nothing if it did not verify that one.
-fn base(desk: &Desk<'_>, recipe: &Name, word: &str) -> Result<Option<Base>, Report> {
-    let mut records = history::records(desk.console, &desk.wiring.store)?;
-    records.retain(|record| record.verdict.is_some());
-    let chosen = history::choose(&records, &[word.to_owned()])?;
-    let found = chosen.into_iter().find(|record| record.recipe == *recipe);
-    if found.is_none() {
-        desk.console.warn(&format!("run `{word}` has not verified `{recipe}`, so it has no base"));
-    }
-    Ok(found.and_then(|record| {
-        Some(Base { run: record.run.clone(), verdict: record.verdict?, varied: record.varied() })
-    }))
 }
 
 /// Adds what the store knows, if anybody wants to read it.

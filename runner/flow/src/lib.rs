@@ -39,7 +39,7 @@ pub use explanation::explain_trees;
 pub use job::Job;
 pub use kept::State;
 pub use lock::{lock_image, lock_recipe};
-pub use needs::Needed;
+pub use needs::{Needed, last_verified};
 pub use plan::plan;
 pub use prepare::{build_image, fetch};
 pub use preview::{Preview, preview};

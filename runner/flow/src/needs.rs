@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use eadem_model::{Plan, RoomPath, Supplied, Supply, Tree};
+use eadem_model::{Plan, Record, RoomPath, Supplied, Supply, Tree};
 
 use crate::{
     Bench, FlowError, Job,
@@ -35,18 +35,23 @@ pub(crate) fn prepare(bench: &Bench<'_>, job: &Job) -> Result<Ground, FlowError>
     Ok(Ground { plan: job.plan(&needs), needs })
 }
 
-/// The same, but builds nothing; without an answer if something that is needed was not built yet.
-pub(crate) fn prepare_recorded(bench: &Bench<'_>, job: &Job) -> Result<Option<Ground>, FlowError> {
-    bring(bench, job)?;
+/// The plan of a job as records know what it needs of others: nothing is fetched or built; without an answer if
+/// something that is needed was not built yet.
+pub(crate) fn planned(bench: &Bench<'_>, job: &Job) -> Result<Option<Plan>, FlowError> {
     let mut needs = Vec::new();
     for needed in &job.needs {
-        let Some(ground) = prepare_recorded(bench, &needed.job)? else { return Ok(None) };
-        let Some((_, tree)) = recorded(bench, &needed.job, &ground.plan.digest())? else {
-            return Ok(None);
-        };
+        let Some(plan) = planned(bench, &needed.job)? else { return Ok(None) };
+        let Some((_, tree)) = recorded(bench, &needed.job, &plan.digest())? else { return Ok(None) };
         needs.push(supply(bench, needed, &tree)?);
     }
-    Ok(Some(Ground { plan: job.plan(&needs), needs }))
+    Ok(Some(job.plan(&needs)))
+}
+
+/// The newest record of a job's verification, however long ago and whatever its sources are by now.
+pub fn last_verified(bench: &Bench<'_>, job: &Job) -> Result<Option<Record>, FlowError> {
+    let Some(plan) = planned(bench, job)? else { return Ok(None) };
+    let (records, _) = bench.store.readable_records(&plan.digest())?;
+    Ok(records.into_iter().find(|record| record.verdict.is_some()))
 }
 
 fn supply(bench: &Bench<'_>, Needed { at, job }: &Needed, tree: &Tree) -> Result<Supplied, FlowError> {

@@ -5,12 +5,7 @@ use std::sync::Mutex;
 use eadem_cargo::{Planned, Site};
 use eadem_model::{Digest, Ending, Round, RunId, Rung, Watch};
 
-use crate::{
-    Bench, FlowError, Job, build,
-    log::Lines,
-    needs::{Ground, prepare_recorded},
-    units,
-};
+use crate::{Bench, FlowError, Job, build, log::Lines, needs::planned, prepare::bring, units};
 
 /// What a build would be.
 #[derive(Debug, Default)]
@@ -27,7 +22,9 @@ pub struct Preview {
 
 /// Finds out what a build would have to do; runs nothing of the sources.
 pub fn preview(bench: &Bench<'_>, job: &Job) -> Result<Preview, FlowError> {
-    let Some(Ground { plan, .. }) = prepare_recorded(bench, job)? else { return Ok(Preview::default()) };
+    // First, since a local directory may have changed since it was locked.
+    bring(bench, job)?;
+    let Some(plan) = planned(bench, job)? else { return Ok(Preview::default()) };
     let digest = plan.digest();
     let recorded = build::recorded(bench, job, &digest)?.map(|(recorded, _)| recorded.run);
     let round = Round::baseline(plan);

@@ -105,6 +105,16 @@ pub struct Base {
     pub verdict: Verdict,
     /// What it varied.
     pub varied: BTreeSet<Variation>,
+    /// The commit of the project whose recipe and locks it had, if it was found by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+}
+
+impl Base {
+    /// A verification as a base; none without a verdict.
+    pub fn of(record: &Record, commit: Option<String>) -> Option<Self> {
+        Some(Self { run: record.run.clone(), verdict: record.verdict?, varied: record.varied(), commit })
+    }
 }
 
 /// What came of an exception.

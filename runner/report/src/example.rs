@@ -226,6 +226,7 @@ pub(crate) fn full() -> Record {
             run: RunId::new(1_780_000_000, 1),
             verdict: Verdict::Reproducible,
             varied: BTreeSet::new(),
+            commit: None,
         }),
         ..record(Verdict::Regressed, None, None)
     }

@@ -243,6 +243,7 @@ fn what_differs_now_and_did_not_at_the_base_has_regressed() {
             run: eadem_model::RunId::new(1, 1),
             verdict: base,
             varied: Variation::ALL.into(),
+            commit: None,
         });
         let terms = Terms { base, ..terms() };
         World::new().verify_so(&Fake::new(write), 2, &terms).expect("verified").verdict()
@@ -254,6 +255,7 @@ fn what_differs_now_and_did_not_at_the_base_has_regressed() {
         run: eadem_model::RunId::new(1, 1),
         verdict: Verdict::Reproducible,
         varied: [Variation::Umask].into(),
+        commit: None,
     };
     let terms = Terms { base: Some(narrow), ..terms() };
     let found = World::new().verify_so(&Fake::new(umask_and_order), 2, &terms).expect("verified");
