@@ -120,7 +120,8 @@ fn what_was_reproducible_at_a_commit_has_regressed() {
     commit(&world);
     let run = lane.run(&mut world.command(["verify", "steady", "--fresh", "--base=HEAD~1"])).exit(1);
     drop(run.stdout_has("regressed  steady\n"));
-    let world = world.with("recipes/steady.yaml", world.read("recipes/steady.yaml") + "epoch: 7\n");
+    let recipe = world.read("recipes/steady.yaml") + "epoch: 7\n";
+    let world = world.with("recipes/steady.yaml", recipe);
     drop(lane.run(&mut world.command(["lock", "steady"])).exit(0));
     commit(&world);
     let run = lane.run(&mut world.command(["verify", "steady", "--base=HEAD"])).exit(1);
