@@ -40,6 +40,9 @@ struct Expected {
     /// The proc macros that it runs.
     #[serde(default)]
     macros: Vec<String>,
+    /// What another unit of the package does, where a path that the build script hands on ends up.
+    #[serde(default)]
+    then: Option<Duty>,
 }
 
 /// What was said of a project.
@@ -76,9 +79,10 @@ impl Verified {
     }
 
     fn blames_the_package(&self) -> bool {
-        let Expected { blame, duty, macros, .. } = &self.expected;
-        let wanted = blame.iter().zip(duty).map(|(package, duty)| (package.clone(), *duty, macros.clone()));
-        self.said.blame == wanted.collect::<Vec<_>>()
+        let Expected { blame, duty, macros, then, .. } = &self.expected;
+        let first = blame.iter().zip(duty).map(|(package, duty)| (package.clone(), *duty, macros.clone()));
+        let then = blame.iter().zip(then).map(|(package, duty)| (package.clone(), *duty, Vec::new()));
+        self.said.blame == first.chain(then).collect::<Vec<_>>()
     }
 
     /// A cause takes seven builds beyond the two rounds at most.
