@@ -4,7 +4,7 @@ use eadem_model::{Digest, Event, Isolation, Record, Round, RoundRecord, RunId, S
 
 use crate::{
     Bench, FlowError, Job,
-    needs::{Ground, prepare},
+    needs::{Prepared, prepare},
     units,
 };
 
@@ -30,7 +30,7 @@ pub struct Recorded {
 
 /// Builds a job once, offline, from verified inputs, unless a record answers.
 pub fn build(bench: &Bench<'_>, job: &Job) -> Result<Built, FlowError> {
-    let Ground { plan, needs } = prepare(bench, job)?;
+    let Prepared { plan, needs } = prepare(bench, job)?;
     let digest = plan.digest();
     if let Some((recorded, tree)) = recorded(bench, job, &digest)? {
         return Ok(Built { plan: digest, tree, recorded: Some(recorded) });

@@ -20,19 +20,19 @@ pub struct Needed {
 }
 
 /// A job's plan, with all that it names laid out in the store.
-pub(crate) struct Ground {
+pub(crate) struct Prepared {
     pub(crate) plan: Plan,
     pub(crate) needs: Vec<Supplied>,
 }
 
 /// Lays out all that a job's rooms show: fetches what is missing, and builds what it needs of other recipes unless
 /// records answer.
-pub(crate) fn prepare(bench: &Bench<'_>, job: &Job) -> Result<Ground, FlowError> {
+pub(crate) fn prepare(bench: &Bench<'_>, job: &Job) -> Result<Prepared, FlowError> {
     // First, since a local directory may have changed since it was locked.
     bring(bench, job)?;
     let built = |needed: &Needed| supply(bench, needed, &build(bench, &needed.job)?.tree);
     let needs = job.needs.iter().map(built).collect::<Result<Vec<_>, _>>()?;
-    Ok(Ground { plan: job.plan(&needs), needs })
+    Ok(Prepared { plan: job.plan(&needs), needs })
 }
 
 /// The plan of a job as records know what it needs of others: nothing is fetched or built; without an answer if

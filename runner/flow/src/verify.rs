@@ -95,7 +95,7 @@ fn since(base: &Base, record: Record) -> Record {
 }
 
 fn between_rounds(bench: &Bench<'_>, job: &Job, terms: &Terms) -> Result<Verification, FlowError> {
-    let needs::Ground { plan, needs } = needs::prepare(bench, job)?;
+    let needs::Prepared { plan, needs } = needs::prepare(bench, job)?;
     let (first, second) = (Round::baseline(plan.clone()), Round::varied_in(plan, &terms.vary));
     let digest = first.plan.digest();
     if terms.proofs == Proofs::Use
